@@ -32,6 +32,11 @@ int64_t heartbeat_age_ms(const struct heartbeat *heartbeat, int64_t now_ms)
     return since(at_ms < 0 ? -at_ms : at_ms, now_ms);
 }
 
+bool heartbeat_is_busy(const struct heartbeat *heartbeat)
+{
+    return atomic_load_explicit(&heartbeat->at_ms, memory_order_relaxed) > 0;
+}
+
 int64_t heartbeat_lag_ms(const struct heartbeat *heartbeat, int64_t now_ms)
 {
     int64_t at_ms = atomic_load_explicit(&heartbeat->at_ms, memory_order_relaxed);

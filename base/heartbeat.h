@@ -9,6 +9,7 @@
 #define BASE_HEARTBEAT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Zeroed: the loop has not started yet. */
@@ -24,6 +25,9 @@ void heartbeat_stop(struct heartbeat *heartbeat);
 /* Any thread. Returns the time since the loop last started or ended an iteration; 0 after
  * heartbeat_stop(). */
 int64_t heartbeat_age_ms(const struct heartbeat *heartbeat, int64_t now_ms);
+
+/* Any thread. Returns whether the loop is inside an iteration. */
+bool heartbeat_is_busy(const struct heartbeat *heartbeat);
 
 /* Any thread. Returns how long the current iteration has lasted; 0 while the loop waits. */
 int64_t heartbeat_lag_ms(const struct heartbeat *heartbeat, int64_t now_ms);

@@ -171,7 +171,7 @@ static void json_batch(void *arg, const struct store_batch *batch)
     char since[CLOCK_TEXT];
 
     clock_rfc3339(batch->intended_ms, since);
-    buf_addf(out, "%s{\"number\":%lld,\"state\":\"%s\",\"risked\":%s", printing->n++ ? "," : "",
+    buf_addf(out, "%s{\"number\":\"%lld\",\"state\":\"%s\",\"risked\":%s", printing->n++ ? "," : "",
              (long long)batch->number, store_batch_words[batch->state],
              batch->risked ? "true" : "false");
     add_field(out, "batch_id", batch->batch_id);
@@ -229,7 +229,7 @@ static void json_response(void *arg, const struct store_batch *batch)
     char since[CLOCK_TEXT];
 
     clock_rfc3339(batch->intended_ms, since);
-    buf_addf(out, "%s{\"number\":%lld", printing->n++ ? "," : "", (long long)batch->number);
+    buf_addf(out, "%s{\"number\":\"%lld\"", printing->n++ ? "," : "", (long long)batch->number);
     add_field(out, "batch_id", batch->batch_id);
     add_field(out, "since", since);
     buf_add_str(out, ",\"tracking_ids\":[");

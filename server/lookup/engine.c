@@ -8,6 +8,7 @@
 #include "client/transport.h"
 #include "lookup/lookups.h"
 #include "lookup/recovery.h"
+#include "store/calls.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,20 +23,24 @@ static void make_core(struct engine *engine, const struct engine_options *option
     const struct clock *clock = &engine->clock;
     struct timers *timers = &engine->timers;
 
-    engine->journal = journal_new(tools->store, clock, timers);
+    engine->calls = store_calls_new(tools->store);
+    engine->journal = journal_new(engine->calls, clock, timers);
     engine->results = (struct results){.options = options->results,
                                        .clock = clock,
                                        .cache = tools->cache,
                                        .store = tools->store,
+                                       .calls = engine->calls,
                                        .journal = engine->journal};
     results_init(&engine->results, timers);
     engine->budget = budget_new(options->credits_per_day, clock);
     engine->batcher =
         batcher_new(&options->batch, &(struct batcher_tools){clock, timers, tools->openmart,
                                                              engine->journal, engine->budget});
-    engine->lookups = lookups_new(options->max_waiters,
-                                  &(struct lookup_tools){clock, timers, &engine->results,
-                                                         engine->batcher, engine_end_request});
+    engine->waiters.max = options->max_waiters;
+    engine->recalls = recalls_new(&(struct recall_tools){
+        clock, timers, engine->results.reads, &engine->waiters, engine_continue_request});
+    engine->lookups = lookups_new(&(struct lookup_tools){
+        clock, timers, &engine->results, engine->batcher, &engine->waiters, engine_end_request});
 }
 
 static void publish(struct engine *engine)
@@ -53,7 +58,7 @@ static void publish(struct engine *engine)
         .blocked_by = batcher.stopped_by,
         .credits_spent = budget.spent,
         .credits_limit = budget.limit,
-        .waiters = (int64_t)lookups.waiters,
+        .waiters = (int64_t)(lookups.waiters + recalls_count(engine->recalls)),
         .lookups = (int64_t)lookups.lookups,
         .queue_tasks = (int64_t)batcher.queued,
         .queue_oldest_ms = batcher.oldest_queued_ms,
@@ -89,8 +94,9 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
                                            .lookups = engine->lookups,
                                            .batcher = engine->batcher,
                                            .raw_results = &engine->raw_results};
-    engine->resolver = resolver_new(&(struct resolver_tools){
-        recovery, &engine->timers, tools->openmart, engine->budget, options->batch.lifetime_ms});
+    engine->resolver = resolver_new(
+        &(struct resolver_tools){recovery, &engine->timers, tools->openmart, engine->budget,
+                                 options->batch.lifetime_ms, &engine->n_notifications});
     err = recover(&recovery, ret_recovery);
     if (!err)
         err = budget_load(engine->budget, tools->store);
@@ -101,6 +107,7 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     engine->maintenance = (struct maintenance){.clock = &engine->clock,
                                                .timers = &engine->timers,
                                                .store = tools->store,
+                                               .calls = engine->calls,
                                                .results = &engine->results,
                                                .batcher = engine->batcher,
                                                .resolver = engine->resolver,
@@ -118,14 +125,17 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    store_calls_run(engine->calls); /* for requests that have ended since */
     raw_results_stop(&engine->raw_results);
     maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);
     resolver_free(engine->resolver);
+    recalls_free(engine->recalls);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
-    results_done(&engine->results);
     journal_free(engine->journal);
+    results_done(&engine->results);
+    store_calls_free(engine->calls);
     budget_free(engine->budget);
     timers_done(&engine->timers);
     inbox_free(engine->inbox);
@@ -160,6 +170,7 @@ void engine_turn(struct engine *engine)
     inbox_run_all(engine->inbox);
     transport_run(engine->transport);
     timers_run(&engine->timers, engine->clock.now_ms);
+    store_calls_run(engine->calls);
     publish(engine);
 }
 

@@ -3,9 +3,9 @@
  * credits.
  *
  * Other threads send requests through its inbox and get the outcome through the callback they
- * passed. Inside, everything is single-threaded: a loop iteration runs the messages, the transfers
- * and the timers that are due, all at one instant of its clock. Tests run the iterations themselves
- * on a fake clock. */
+ * passed. Inside, everything is single-threaded: a loop iteration runs the messages, the transfers,
+ * the timers that are due, and what the store has returned, all at one instant of its clock. Tests
+ * run the iterations themselves on a fake clock. */
 #ifndef LOOKUP_ENGINE_H
 #define LOOKUP_ENGINE_H
 
@@ -105,10 +105,12 @@ struct engine_call;
 typedef void engine_call_fn(struct engine *engine, struct engine_call *call);
 typedef void engine_call_done_fn(struct engine_call *call);
 
-/* A short call, which the engine completes within one loop iteration. First member of one of the
- * structs below. Owned by the engine from engine_post() until `done` runs. */
+/* A short call, which the engine returns within one loop iteration, or when the store has answered;
+ * after a few seconds without an answer, it returns ERR_STORAGE_UNAVAILABLE. First member of one of
+ * the structs below. Owned by the engine from engine_post() until `done` runs. */
 struct engine_call {
-    engine_call_fn *run;       /* engine thread: the function declared with the struct */
+    engine_call_fn *run;       /* engine thread: the function declared with the struct. It passes
+                                  the call to engine_call_return(), later or immediately */
     struct inbox *reply_to;    /* of the caller's thread */
     engine_call_done_fn *done; /* runs there, exactly once; the caller owns the call again */
     void *arg;                 /* for `done` */
@@ -120,12 +122,15 @@ struct engine_call {
 /* Any thread. Sends the call to the engine. */
 void engine_post(struct engine *engine, struct engine_call *call);
 
+/* Engine thread, for the functions below: sends the call back. */
+void engine_call_return(struct engine_call *call);
+
 /* Finds a lookup by its id, in flight or finished. */
 struct find_lookup_call {
     struct engine_call call;
     char id[ID_TEXT];
     /* Results: */
-    enum err err;                /* ERR_NOT_FOUND: unknown or expired */
+    enum err err;                /* ERR_NOT_FOUND: unknown or expired; ERR_STORAGE_UNAVAILABLE */
     const struct result *result; /* of a finished lookup; the caller releases it. Else NULL, and: */
     char domain[DOMAIN_MAX + 1];
     struct lookup_progress progress;
@@ -134,7 +139,7 @@ engine_call_fn engine_find_lookup;
 
 /* Deletes all results of a domain, in memory and in the store; see results_forget_domain(). Deletes
  * nothing, with ERR_PRECONDITION_FAILED, if the stored result of the question with that key fails
- * the precondition. */
+ * the precondition. After ERR_STORAGE_UNAVAILABLE, results may have been deleted, or still be. */
 struct forget_domain_call {
     struct engine_call call;
     char domain[DOMAIN_MAX + 1];

@@ -3,9 +3,10 @@
  * and the engine's thread handles it here.
  *
  * The life of a request: engine_lookup() posts it. The engine first looks for a stored result, in
- * the cache (another lookup may have ended since the worker looked) and in the store. If none
- * satisfies the request, it joins the lookup of its question. The end of the lookup, the deadline,
- * the client's departure or the drain, whichever comes first, ends the request. */
+ * the cache (another lookup may have ended since the worker looked) and then in the store
+ * (recalls.c). If none satisfies the request, it joins the lookup of its question. The end of the
+ * lookup, the deadline, the client's departure or the drain, whichever comes first, ends the
+ * request. */
 #include "lookup/engine_state.h"
 
 #include "base/log.h"
@@ -18,63 +19,61 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Notifications that wait. Any client can send them, and each may cost a query of the store. */
+/* Notifications that wait, for the engine or for the store. Any client can send them, and each may
+ * cost a query of the store. */
 #define NOTIFICATIONS_MAX 64
 
 /* ---- requests ---- */
 
 void engine_end_request(struct lookup_request *request, const struct outcome *outcome)
 {
+    struct engine *engine = request->engine;
     const struct result *fallback = request->fallback;
     bool has_failed = outcome->err && outcome->err != ERR_STILL_PROCESSING;
     struct outcome full = *outcome;
 
     full.miss = request->miss;
     full.fallback = has_failed ? fallback : NULL;
-    full.allowance = budget_allowance(request->engine->budget, &request->account);
+    full.allowance = budget_allowance(engine->budget, &request->account);
+    waiter_limit_release(&engine->waiters, request);
+    if (outcome->err == ERR_CANCELLED) {
+        engine->n_abandoned++;
+        metrics_add(&metrics_mine()->waiters_abandoned, 1);
+    }
     request->done(request, &full);
     result_unref(fallback);
 }
 
-/* Ends the request with a stored result, and returns ERR_OK. Returns ERR_NO_ENTRY if no stored
- * result satisfies the request, ERR_STORAGE_UNAVAILABLE if the store cannot be read: then nothing
- * may be paid for either. */
-static enum err serve_stored(struct lookup_request *request)
+/* Ends the request with the stored result, and returns true, if that satisfies the request. */
+static bool serve_stored(struct lookup_request *request, const struct result *stored)
 {
-    struct engine *engine = request->engine;
-    const struct result *stored;
-    enum err err = results_find(&engine->results, request->question->key, &stored);
-
-    if (err)
-        return err;
     struct freshness verdict = freshness_judge(stored, &request->directives, &request->limits,
-                                               request->asked_wall_ms, &engine->clock);
+                                               request->asked_wall_ms, &request->engine->clock);
+
     request->miss = verdict.reason;
     if (verdict.is_fallback)
         request->fallback = result_ref(stored);
     if (verdict.disposition == DISPOSITION_MISS)
-        err = ERR_NO_ENTRY;
-    else
-        engine_end_request(request, &(struct outcome){.err = stored->err,
-                                                      .result = stored,
-                                                      .detail = stored->detail,
-                                                      .charged = stored->charged,
-                                                      .disposition = verdict.disposition});
-    result_unref(stored);
-    return err;
+        return false;
+    engine_end_request(request, &(struct outcome){.err = stored->err,
+                                                  .result = stored,
+                                                  .detail = stored->detail,
+                                                  .charged = stored->charged,
+                                                  .disposition = verdict.disposition});
+    return true;
 }
 
-static void run_request(struct message *message)
+/* If the store cannot be read, nothing may be paid for either. */
+void engine_continue_request(struct lookup_request *request, enum err err,
+                             const struct result *stored)
 {
-    struct lookup_request *request = container_of(message, struct lookup_request, message);
     struct engine *engine = request->engine;
     struct outcome outcome;
 
-    enum err err = serve_stored(request);
-    if (!err)
+    if (!err && serve_stored(request, stored))
         return;
-    if (err != ERR_NO_ENTRY)
-        outcome = outcome_of(err);
+    if (err && err != ERR_NO_ENTRY)
+        outcome = (struct outcome){.err = err, .charged = CHARGED_NO};
     else if (request->directives.only_cached)
         outcome = outcome_of(ERR_NOT_CACHED);
     else if (engine->stage == ENGINE_DRAINED)
@@ -82,6 +81,22 @@ static void run_request(struct message *message)
     else if (!lookups_join(engine->lookups, request, &outcome))
         return; /* it ends later */
     engine_end_request(request, &outcome);
+}
+
+static void run_request(struct message *message)
+{
+    struct lookup_request *request = container_of(message, struct lookup_request, message);
+    struct engine *engine = request->engine;
+    const unsigned char *key = request->question->key;
+    const struct result *cached = cache_find(engine->results.cache, key);
+
+    if (cached)
+        engine_continue_request(request, ERR_OK, cached);
+    else if (lookups_finds_first(engine->lookups, key))
+        engine_continue_request(request, ERR_NO_ENTRY, NULL);
+    else
+        recalls_add(engine->recalls, request);
+    result_unref(cached);
 }
 
 void engine_lookup(struct engine *engine, struct lookup_request *request)
@@ -134,81 +149,24 @@ void engine_refresh(struct engine *engine, struct question *question,
     engine_lookup(engine, &refresh->request);
 }
 
-/* ---- calls ---- */
+/* ---- commands ---- */
 
-static void return_call(struct message *message)
-{
-    struct engine_call *call = container_of(message, struct engine_call, message);
-
-    call->done(call);
-}
-
-static void run_call(struct message *message)
+static void run_command(struct message *message)
 {
     struct engine_call *call = container_of(message, struct engine_call, message);
 
     call->run(call->engine, call);
-    if (call->reply_to)
-        inbox_post(call->reply_to, &call->message, return_call);
-    else
-        free(call); /* a struct command */
+    free(call);
 }
 
-void engine_post(struct engine *engine, struct engine_call *call)
+/* Sends a call on the heap that has no reply. */
+static void post_without_reply(struct engine *engine, struct engine_call *call)
 {
     call->engine = engine;
-    inbox_post(engine->inbox, &call->message, run_call);
+    inbox_post(engine->inbox, &call->message, run_command);
 }
 
-void engine_find_lookup(struct engine *engine, struct engine_call *call)
-{
-    struct find_lookup_call *find = container_of(call, struct find_lookup_call, call);
-    const char *domain = lookups_find(engine->lookups, find->id, &find->progress);
-
-    find->err = ERR_OK;
-    if (domain)
-        snprintf(find->domain, sizeof find->domain, "%s", domain);
-    else if ((find->result = results_find_lookup(&engine->results, find->id)))
-        result_ref(find->result);
-    else
-        find->err = ERR_NOT_FOUND;
-}
-
-static enum err check_precondition(const struct results *results,
-                                   const struct forget_domain_call *forget)
-{
-    const struct result *result = NULL;
-
-    if (!precondition_is_given(&forget->precondition))
-        return ERR_OK;
-    enum err err = results_find(results, forget->key, &result);
-    if (err && err != ERR_NO_ENTRY)
-        return err;
-    bool holds = precondition_holds(&forget->precondition, result, RESULT_FORMATS);
-    result_unref(result);
-    return holds ? ERR_OK : ERR_PRECONDITION_FAILED;
-}
-
-void engine_forget_domain(struct engine *engine, struct engine_call *call)
-{
-    struct forget_domain_call *forget = container_of(call, struct forget_domain_call, call);
-
-    forget->err = check_precondition(&engine->results, forget);
-    if (!forget->err)
-        forget->err = results_forget_domain(&engine->results, forget->domain, &forget->n);
-}
-
-void engine_read_account(struct engine *engine, struct engine_call *call)
-{
-    struct account_call *read = container_of(call, struct account_call, call);
-
-    read->account =
-        budget_account(engine->budget, &(struct account_ref){read->name, read->quota, 1});
-}
-
-/* ---- commands ---- */
-
-/* A call without a reply, on the heap. Each command uses one of the values. */
+/* A call without a reply. Each command uses one of the values. */
 struct command {
     struct engine_call call;
     uint64_t ticket;
@@ -223,12 +181,15 @@ static void post_command(struct engine *engine, engine_call_fn *run, struct comm
 
     *command = values;
     command->call.run = run;
-    engine_post(engine, &command->call);
+    post_without_reply(engine, &command->call);
 }
 
 static void abandon(struct engine *engine, struct engine_call *call)
 {
-    lookups_abandon(engine->lookups, container_of(call, struct command, call)->ticket);
+    uint64_t ticket = container_of(call, struct command, call)->ticket;
+
+    recalls_abandon(engine->recalls, ticket);
+    lookups_abandon(engine->lookups, ticket);
 }
 
 void engine_abandon(struct engine *engine, uint64_t ticket)
@@ -248,7 +209,6 @@ static void notified(struct engine *engine, struct engine_call *call)
 {
     const struct notification *sent = container_of(call, struct notification, call);
 
-    atomic_fetch_sub_explicit(&engine->n_notifications, 1, memory_order_relaxed);
     resolver_notify(engine->resolver, sent->token, &sent->found);
 }
 
@@ -265,7 +225,7 @@ bool engine_notify(struct engine *engine, const char *token, const char *text, s
     sent->call.run = notified;
     snprintf(sent->token, sizeof sent->token, "%s", token);
     openmart_find_ids(text, len, &sent->found);
-    engine_post(engine, &sent->call);
+    post_without_reply(engine, &sent->call);
     return true;
 }
 
@@ -303,6 +263,7 @@ static void patience_is_over(struct timer *timer)
     struct engine *engine = container_of(timer, struct engine, patience);
 
     engine->stage = ENGINE_DRAINED;
+    recalls_drain(engine->recalls, ERR_DRAINING);
     lookups_drain(engine->lookups, ERR_DRAINING);
 }
 
@@ -314,10 +275,11 @@ static void drain(struct engine *engine, struct engine_call *call)
     engine->stage = ENGINE_DRAINING;
     engine->drain_until_ms = engine->clock.now_ms + patience_ms;
     timer_arm(&engine->timers, &engine->patience, engine->drain_until_ms, patience_is_over);
-    log_event(LOG_INFO, "engine_drain_started", LOG_INT("waiters", stats.waiters),
+    log_event(LOG_INFO, "engine_drain_started",
+              LOG_INT("waiters", stats.waiters + recalls_count(engine->recalls)),
               LOG_INT("lookups", stats.lookups),
               LOG_INT("cooldowns", cooldowns_count(engine->results.cooldowns)),
-              LOG_INT("waiters_abandoned", stats.abandoned));
+              LOG_INT("waiters_abandoned", engine->n_abandoned));
     batcher_drain(engine->batcher);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* engine_state.h - private state of the engine, shared by engine.c and engine_messages.c.
+/* engine_state.h - private state of the engine, shared by engine.c, engine_messages.c and
+ * engine_calls.c.
  *
  * engine_new() fills the members before the thread runs. Then only that thread touches them, with
  * these exceptions: any thread may post to `inbox`, draw from `next_ticket`, count a message in
@@ -13,7 +14,9 @@
 #include "lookup/maintenance.h"
 #include "lookup/money/upstream_balance.h"
 #include "lookup/raw_results.h"
+#include "lookup/recalls.h"
 #include "lookup/resolver.h"
+#include "lookup/waiter_limit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,14 +33,18 @@ struct engine {
     struct maintenance maintenance;
     struct raw_results raw_results;
     struct upstream_balance balance;
+    struct store_calls *calls;
     struct journal *journal;
     struct results results;
     struct budget *budget;
     struct batcher *batcher;
+    struct waiter_limit waiters; /* in recalls and lookups */
+    struct recalls *recalls;
     struct lookups *lookups;
     struct resolver *resolver;
     atomic_uint_fast64_t next_ticket;
-    atomic_uint n_notifications; /* that wait in the inbox */
+    atomic_uint n_notifications; /* that wait in the inbox, or for the store */
+    uint64_t n_abandoned;        /* requests whose client left while they waited, since the start */
     enum engine_stage stage;
     int64_t drain_until_ms;
     struct timer patience;
@@ -48,7 +55,11 @@ struct engine {
     pthread_t thread;
 };
 
-/* Ends a request, exactly once: completes the outcome and runs `done`. */
+/* Ends a request, exactly once: completes the outcome, releases its waiter slot and runs `done`. */
 void engine_end_request(struct lookup_request *request, const struct outcome *outcome);
+
+/* Continues with a request when it is known what is stored about its question; see
+ * recall_done_fn. */
+recall_done_fn engine_continue_request;
 
 #endif

@@ -16,8 +16,8 @@
 #include "base/metrics.h"
 #include "lookup/batching/batcher.h"
 #include "model/question.h"
-#include "store/store.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,35 +29,23 @@
 #define IDLE_MS        INT64_C(3600000) /* how long rejected ids are remembered */
 
 static void next_step(struct inquiry *inquiry);
+static void read_next(struct inquiry *inquiry);
 static void end_round(struct inquiry *inquiry);
 
 /* ---- life ---- */
-
-static void drop_lost(struct inquiry *inquiry, size_t i)
-{
-    question_free(inquiry->lost[i].question);
-    inquiry->lost[i] = inquiry->lost[--inquiry->n_lost];
-}
-
-static void drop_tasks(struct inquiry *inquiry)
-{
-    while (inquiry->n_lost)
-        drop_lost(inquiry, 0);
-    free(TAKE(inquiry->lost));
-    free(TAKE(inquiry->others));
-    inquiry->n_others = 0;
-}
 
 void inquiry_close(struct inquiry *inquiry)
 {
     struct inquiries *all = inquiry->all;
 
+    assert(inquiry->state != INQUIRY_STORING);
+    resolved_task_release(&inquiry->ending);
     if (inquiry->call)
         openmart_cancel(inquiry->call);
     read_limiter_release(all->tools.limiter, &inquiry->slot);
     timer_disarm(all->tools.timers, &inquiry->timer);
     candidates_clear(&inquiry->candidates);
-    drop_tasks(inquiry);
+    lost_tasks_clear(&inquiry->tasks);
     DL_DELETE(all->first, inquiry);
     all->n--;
     free(inquiry);
@@ -69,13 +57,13 @@ static void wake(struct timer *timer)
 }
 
 /* Changes the state; the only function that does. `ms` is the time until the next step, except for
- * INQUIRY_READING. */
+ * INQUIRY_READING and INQUIRY_STORING. */
 static void set_state(struct inquiry *inquiry, enum inquiry_state state, int64_t ms)
 {
     int64_t now_ms = inquiry->all->tools.recovery.clock->now_ms;
 
     inquiry->state = state;
-    if (state == INQUIRY_READING)
+    if (state == INQUIRY_READING || state == INQUIRY_STORING)
         timer_disarm(inquiry->all->tools.timers, &inquiry->timer);
     else
         timer_arm(inquiry->all->tools.timers, &inquiry->timer, now_ms + ms, wake);
@@ -107,113 +95,93 @@ static void add_found(struct inquiry *inquiry, const struct openmart_found_id *f
         candidates_add(&inquiry->candidates, found->id, trial, by);
 }
 
-/* ---- what was lost ---- */
+/* ---- what is stored ---- */
 
-static struct lost_task *find_lost(const struct inquiry *inquiry, const char *tracking_id)
+static void batch_resolved(struct store_call *call)
 {
-    for (size_t i = 0; i < inquiry->n_lost; i++)
-        if (strcmp(inquiry->lost[i].tracking_id, tracking_id) == 0)
-            return &inquiry->lost[i];
-    return NULL;
+    struct inquiry *inquiry = container_of(call, struct inquiry, resolve.call);
+    bool has_failed = call->err == ERR_STORAGE_UNAVAILABLE;
+
+    set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
+    inquiry->repeat = has_failed ? REPEAT_BATCH : REPEAT_NOTHING;
+    if (!call->err)
+        recover_resolved(&inquiry->all->tools.recovery, &inquiry->resolve.batch,
+                         inquiry->trying->by);
+    arena_free(&inquiry->resolve.arena);
+    if (!has_failed)
+        inquiry_close(inquiry); /* it is resumed, or nothing of it is unknown any more */
 }
 
-/* Returns whether the tracking id is of any task of the batch. */
-static bool is_ours(const struct inquiry *inquiry, const char *tracking_id)
+/* Also to repeat it: it must be the same then. */
+static void post_resolve(struct inquiry *inquiry)
 {
-    for (size_t i = 0; i < inquiry->n_others; i++)
-        if (strcmp(inquiry->others[i], tracking_id) == 0)
-            return true;
-    return find_lost(inquiry, tracking_id) != NULL;
+    set_state(inquiry, INQUIRY_STORING, 0);
+    store_post_resolve_batch(inquiry->all->tools.recovery.results->calls, &inquiry->resolve);
 }
 
-static void note_lost(struct inquiry *inquiry, const struct store_task *task)
+/* The batch exists under the id of the candidate. */
+static void resolve_batch(struct inquiry *inquiry)
 {
-    struct lost_task *lost = &inquiry->lost[inquiry->n_lost++];
-
-    lost->question = question_restore(task->key, &task->parts);
-    snprintf(lost->tracking_id, sizeof lost->tracking_id, "%s", task->tracking_id);
-    snprintf(lost->lookup_id, sizeof lost->lookup_id, "%s", task->lookup_id);
+    inquiry->resolve =
+        (struct store_resolve_batch_call){.call.done = batch_resolved,
+                                          .number = inquiry->number,
+                                          .batch_id = inquiry->trying->id,
+                                          .wall_ms = inquiry->all->tools.recovery.clock->wall_ms};
+    post_resolve(inquiry);
 }
 
-/* Reads which tasks of the batch are unknown now. */
-static void note_batch(void *arg, const struct store_batch *batch)
+static void log_task(const struct inquiry *inquiry)
 {
-    struct inquiry *inquiry = arg;
+    enum err err = inquiry->ending.result->err;
 
-    inquiry->number = batch->number;
-    drop_tasks(inquiry);
-    inquiry->lost = xcalloc(batch->n + 1, sizeof *inquiry->lost);
-    inquiry->others = xcalloc(batch->n + 1, sizeof *inquiry->others);
-    for (size_t i = 0; i < batch->n; i++)
-        if (batch->tasks[i].task_state == STORE_UNKNOWN)
-            note_lost(inquiry, &batch->tasks[i]);
-        else
-            snprintf(inquiry->others[inquiry->n_others++], ID_TEXT, "%s",
-                     batch->tasks[i].tracking_id);
-}
-
-static void resume(void *arg, const struct store_batch *batch)
-{
-    const struct inquiry *inquiry = arg;
-
-    recover_resolved(&inquiry->all->tools.recovery, batch, inquiry->trying->by);
-}
-
-/* The store knows the batch's id. Ends the inquiry, unless the store fails now. */
-static void resume_batch(struct inquiry *inquiry)
-{
-    struct store *store = inquiry->all->tools.recovery.store;
-
-    if (store_read_batch(store, inquiry->number, resume, inquiry) == ERR_STORAGE_UNAVAILABLE)
-        set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
-    else
-        inquiry_close(inquiry);
-}
-
-/* The batch exists under this id. */
-static void resolve_batch(struct inquiry *inquiry, const char *batch_id)
-{
-    const struct recover_tools *tools = &inquiry->all->tools.recovery;
-    enum err err =
-        store_resolve_batch(tools->store, inquiry->number, batch_id, tools->clock->wall_ms);
-
-    if (err == ERR_STORAGE_UNAVAILABLE) {
-        next_step(inquiry);
-    } else if (err) {
-        inquiry_close(inquiry); /* nothing of it is unknown any more */
-    } else {
-        inquiry->is_resolved = true;
-        resume_batch(inquiry);
-    }
-}
-
-static void log_task(const struct inquiry *inquiry, const struct lost_task *lost,
-                     const struct task_end *end)
-{
     metrics_add(&metrics_mine()->tasks_resolved, 1);
-    log_event(LOG_INFO, "task_resolved", LOG_STR("lookup", lost->lookup_id),
-              LOG_STR("domain", lost->question->parts.domain),
-              LOG_STR("outcome", end->err ? err_row(end->err)->code : "answered"),
+    log_event(LOG_INFO, "task_resolved", LOG_STR("lookup", inquiry->ended->lookup_id),
+              LOG_STR("domain", inquiry->ended->question->parts.domain),
+              LOG_STR("outcome", err ? err_row(err)->code : "answered"),
               LOG_STR("by", inquiry->trying->by));
 }
 
+static void task_stored(struct resolved_task *task, enum err err)
+{
+    struct inquiry *inquiry = container_of(task, struct inquiry, ending);
+
+    set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
+    inquiry->repeat = err == ERR_STORAGE_UNAVAILABLE ? REPEAT_TASK : REPEAT_NOTHING;
+    if (inquiry->repeat)
+        return;
+    if (!err)
+        log_task(inquiry);
+    resolved_task_release(task);
+    lost_tasks_drop(&inquiry->tasks, inquiry->ended);
+    read_next(inquiry);
+}
+
 /* A task of the batch has ended, and the batch's id is not known. */
-static void resolve_task(struct inquiry *inquiry, struct lost_task *lost, const char *task_id,
+static void resolve_task(struct inquiry *inquiry, struct lost_task *lost,
                          const struct openmart_task *answer)
 {
-    struct task_end end = {.answer = answer, .task_id = task_id};
+    struct task_end end = {.answer = answer, .task_id = inquiry->trying->id};
 
     if (answer->state != OPENMART_COMPLETED)
         end = (struct task_end){.err = ERR_LOOKUP_FAILED,
-                                .task_id = task_id,
+                                .task_id = inquiry->trying->id,
                                 .charged = err_row(ERR_LOOKUP_FAILED)->charged};
-    enum err err = results_put_resolved(inquiry->all->tools.recovery.results, lost, &end);
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        return; /* the next round reads it again */
-    if (!err)
-        log_task(inquiry, lost, &end);
-    inquiry->trying->trial = REJECTED;
-    drop_lost(inquiry, (size_t)(lost - inquiry->lost));
+    inquiry->trying->trial = REJECTED; /* it needs no other read */
+    inquiry->ended = lost;
+    inquiry->ending.done = task_stored;
+    set_state(inquiry, INQUIRY_STORING, 0);
+    resolved_task_post(&inquiry->ending, inquiry->all->tools.recovery.results, lost, &end);
+}
+
+/* Posts the call again that failed. */
+static void repeat(struct inquiry *inquiry)
+{
+    if (inquiry->repeat == REPEAT_BATCH) {
+        post_resolve(inquiry);
+    } else {
+        set_state(inquiry, INQUIRY_STORING, 0);
+        resolved_task_repeat(&inquiry->ending);
+    }
 }
 
 /* ---- reads ---- */
@@ -251,22 +219,24 @@ static void got_task(void *arg, const struct openmart_reply *reply,
 {
     struct inquiry *inquiry = arg;
     struct candidate *candidate = inquiry->trying;
-    bool is_proof = task && is_ours(inquiry, task->tracking_id);
-    struct lost_task *lost = is_proof ? find_lost(inquiry, task->tracking_id) : NULL;
+    bool is_proof = task && lost_tasks_are_named(&inquiry->tasks, task->tracking_id);
+    struct lost_task *lost = is_proof ? lost_tasks_find(&inquiry->tasks, task->tracking_id) : NULL;
 
     inquiry->call = NULL;
     read_limiter_release(inquiry->all->tools.limiter, &inquiry->slot);
     if (is_proof && candidate->trial == AS_LISTED_TASK) {
-        resolve_batch(inquiry, candidate->id);
+        resolve_batch(inquiry);
         return;
     }
     if (is_proof) {
         candidate_confirmed(candidate);
         add_named_batches(inquiry, reply);
+        if (lost && has_ended(task)) {
+            resolve_task(inquiry, lost, task);
+            return;
+        }
         if (!lost)
             candidate->trial = REJECTED; /* its end is known */
-        else if (has_ended(task))
-            resolve_task(inquiry, lost, candidate->id, task);
     } else if (!task) {
         failed(inquiry, reply);
         return;
@@ -338,56 +308,85 @@ static void end_round(struct inquiry *inquiry)
         set_state(inquiry, INQUIRY_IDLE, IDLE_MS);
 }
 
-/* Reads what the store knows of the batch. Returns false if the inquiry was closed, or waits. */
-static bool find_lost_tasks(struct inquiry *inquiry)
+/* Returns whether the batch has ended and the store does not know that yet. */
+static bool is_behind(const struct store_batch *batch)
+{
+    bool has_open = false;
+
+    for (size_t i = 0; i < batch->n; i++)
+        has_open = has_open || batch->tasks[i].task_state == STORE_OPEN;
+    return has_open && (batch->state == STORE_SENDING || batch->state == STORE_RESTING);
+}
+
+static void found_batch(struct store_call *call)
+{
+    struct inquiry *inquiry = container_of(call, struct inquiry, find.call);
+    bool is_later = call->err == ERR_STORAGE_UNAVAILABLE;
+
+    set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
+    if (!call->err) {
+        inquiry->number = inquiry->find.batch.number;
+        lost_tasks_read(&inquiry->tasks, &inquiry->find.batch);
+        is_later = inquiry->tasks.n == 0 && is_behind(&inquiry->find.batch);
+    }
+    arena_free(&inquiry->find.arena);
+    if (is_later)
+        return;
+    if (call->err)
+        inquiry_close(inquiry);
+    else
+        read_next(inquiry);
+}
+
+/* Begins a round: reads what the store knows of the batch. */
+static void find_lost_tasks(struct inquiry *inquiry)
 {
     const struct recover_tools *tools = &inquiry->all->tools.recovery;
     enum batcher_notice notice =
         *inquiry->token ? batcher_notify(tools->batcher, inquiry->token) : NOTICE_NOT_OURS;
 
+    inquiry->round_ms = tools->clock->now_ms;
+    if (notice == NOTICE_POLLED) {
+        inquiry_close(inquiry);
+        return;
+    }
     if (notice == NOTICE_IN_FLIGHT || journal_check(tools->results->journal)) {
         set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
-        return false;
+        return;
     }
-    enum err err = notice == NOTICE_POLLED ? ERR_NO_ENTRY
-                   : inquiry->number
-                       ? store_read_batch(tools->store, inquiry->number, note_batch, inquiry)
-                       : store_find_batch(tools->store, inquiry->token, note_batch, inquiry);
-    if (!err && inquiry->n_lost)
-        return true;
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        set_state(inquiry, INQUIRY_WAITING, LEAST_PAUSE_MS);
-    else
-        inquiry_close(inquiry);
-    return false;
+    set_state(inquiry, INQUIRY_STORING, 0);
+    inquiry->find.call.done = found_batch;
+    inquiry->find.number = inquiry->number;
+    inquiry->find.notify_token = inquiry->token;
+    store_post_read_batch(tools->results->calls, &inquiry->find);
 }
 
 /* Starts the next read, or ends the round, or the inquiry. */
-static void next_step(struct inquiry *inquiry)
+static void read_next(struct inquiry *inquiry)
 {
-    int64_t now_ms = inquiry->all->tools.recovery.clock->now_ms;
-
-    if (inquiry->is_resolved) {
-        resume_batch(inquiry);
-        return;
-    }
-    if (inquiry->state == INQUIRY_IDLE ||
-        now_ms - inquiry->opened_ms >= inquiry->all->tools.lifetime_ms) {
-        inquiry_close(inquiry);
-        return;
-    }
-    if (inquiry->state != INQUIRY_READING) { /* a round begins */
-        inquiry->round_ms = now_ms;
-        if (!find_lost_tasks(inquiry))
-            return;
-    }
     struct candidate *candidate = candidates_next(&inquiry->candidates);
-    if (inquiry->n_lost == 0)
+
+    if (inquiry->tasks.n == 0)
         inquiry_close(inquiry);
     else if (candidate)
         read_candidate(inquiry, candidate);
     else
         end_round(inquiry);
+}
+
+static void next_step(struct inquiry *inquiry)
+{
+    int64_t now_ms = inquiry->all->tools.recovery.clock->now_ms;
+
+    if (inquiry->repeat)
+        repeat(inquiry);
+    else if (inquiry->state == INQUIRY_IDLE ||
+             now_ms - inquiry->opened_ms >= inquiry->all->tools.lifetime_ms)
+        inquiry_close(inquiry);
+    else if (inquiry->state == INQUIRY_READING)
+        read_next(inquiry);
+    else
+        find_lost_tasks(inquiry);
 }
 
 /* ---- new ids ---- */

@@ -10,8 +10,10 @@
 #include "client/openmart/openmart_found.h"
 #include "lookup/batching/read_limiter.h"
 #include "lookup/candidates.h"
-#include "lookup/records/results.h"
+#include "lookup/lost_tasks.h"
+#include "lookup/records/resolved_task.h"
 #include "lookup/recovery.h"
+#include "store/calls_upkeep.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,11 +23,15 @@
 #define CANDIDATES_MAX 256 /* of one inquiry: two for each task of a batch, and some */
 
 enum inquiry_state {
-    INQUIRY_WAITING, /* the submit has no response yet, or the journal is behind */
+    INQUIRY_WAITING, /* the submit has no response yet, or the store fails or is behind */
+    INQUIRY_STORING, /* a call to the store is in flight; there is at most one */
     INQUIRY_PAUSING, /* until the next round */
     INQUIRY_READING, /* a read waits for its slot or is in flight */
     INQUIRY_IDLE,    /* all candidates are rejected, and are remembered for a while */
 };
+
+/* What the store may have done already, although it failed: it is repeated until that is known. */
+enum inquiry_repeat { REPEAT_NOTHING, REPEAT_BATCH, REPEAT_TASK };
 
 /* What all inquiries share. The owner sets `tools`, and frees the inquiries with inquiry_close().
  */
@@ -48,17 +54,18 @@ struct inquiry {
     struct inquiry *prev, *next; /* read by the owner */
     char token[ID_TEXT];         /* read by the owner; "" = only the number is known */
     enum inquiry_state state;
-    int64_t number;   /* read by the owner; of the batch in the journal; 0 = not read yet */
-    bool is_resolved; /* the store knows the batch's id; it remains to be polled */
+    int64_t number; /* read by the owner; of the batch in the journal; 0 = not read yet */
+    enum inquiry_repeat repeat;
     int64_t opened_ms, round_ms;
     int round;
-    struct lost_task *lost; /* what is still unknown */
-    size_t n_lost;
-    char (*others)[ID_TEXT]; /* tracking ids of its tasks that are known */
-    size_t n_others;
+    struct lost_tasks tasks;
     char proposed[OPENMART_ID_MAX + 1]; /* by the operator, not rejected yet; "" = none */
     struct candidates candidates;
     struct candidate *trying; /* in this round, or last */
+    struct store_read_batch_call find;
+    struct store_resolve_batch_call resolve;
+    struct resolved_task ending; /* of `ended` */
+    struct lost_task *ended;
     struct read_slot slot;
     struct openmart_call *call;
     struct timer timer;
@@ -76,7 +83,7 @@ void inquiry_add(struct inquiry *inquiry, const struct openmart_found *found, co
  * false once the id is rejected; a call after that tries it again. */
 bool inquiry_propose(struct inquiry *inquiry, const char *batch_id);
 
-/* Cancels its read and frees it. */
+/* Cancels its read and frees it. No call to the store may be in flight. */
 void inquiry_close(struct inquiry *inquiry);
 
 #endif

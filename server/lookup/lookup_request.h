@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/inbox.h"
 #include "base/timer.h"
+#include "lookup/records/reads.h"
 #include "model/account.h"
 #include "model/freshness.h"
 #include "model/task_phase.h"
@@ -26,6 +27,7 @@ struct engine;
 struct lookup;
 struct lookup_request;
 struct question;
+struct recalls;
 struct result;
 struct waiter_count;
 
@@ -83,13 +85,17 @@ struct lookup_request {
     struct message message;
     enum miss_reason miss;
     const struct result *fallback; /* owned reference, or NULL */
-    /* Private to lookups.c, while the request waits for a lookup: */
-    struct lookup *lookup;
-    struct waiter_count *slot; /* of waiter_limit.c; NULL = none */
-    struct lookup_request *prev, *next;
+    struct waiter_count *slot;     /* of waiter_limit.c; NULL = none */
+    /* Private to recalls.c, and then to lookups.c, while the request waits there: */
     struct timer deadline;
-    bool collapsed;
     UT_hash_handle hh; /* by ticket */
+    /* Private to recalls.c: */
+    struct recalls *recalls;
+    struct result_read read;
+    /* Private to lookups.c: */
+    struct lookup *lookup;
+    struct lookup_request *prev, *next;
+    bool collapsed;
 };
 
 /* Returns how long the request may still wait, 0 = not at all. It may be handled after its

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* lookups.c - the table of lookups in flight, by question.
  *
- * A lookup is in the table from the first join until its task ends or is dropped. When it ends, the
- * result is stored, its requests are moved to a local list, and the lookup is freed. The requests
- * end last, so that one of them may start a lookup for the same question. */
+ * A lookup is in the table from the first join until it is dropped or delivered. When its task
+ * ends, the end is recorded (lookup_ending.h). Once that is durable, or the store is known to be
+ * unavailable, its requests are moved to a local list, and the lookup is freed. The requests end
+ * last, so that one of them may start a lookup for the same question. */
 #include "lookup/lookups.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "lookup/batching/batch.h"
 #include "lookup/batching/batcher.h"
+#include "lookup/lookup_ending.h"
 #include "lookup/lookup_promise.h"
 #include "lookup/records/results.h"
 #include "lookup/waiter_limit.h"
@@ -34,7 +35,9 @@ struct lookup {
     struct lookup_request *requests; /* that wait for it */
     size_t n_requests;
     int64_t started_ms;
-    bool promised; /* a client was asked to retry later: never drop it */
+    bool is_first;               /* nothing was stored when it started */
+    bool promised;               /* a client was asked to retry later: never drop it */
+    struct lookup_ending ending; /* once its task has ended */
     UT_hash_handle hh, hh_id;
 };
 
@@ -44,11 +47,10 @@ struct lookups {
     const struct results *results;
     struct batcher *batcher;
     lookup_done_fn *end;
-    struct waiter_limit waiters;
+    struct waiter_limit *waiters;
     struct lookup *table, *by_id;
     struct lookup_request *waiting; /* all waiting requests, by ticket */
-    uint64_t n_abandoned;
-    int64_t expected_ms; /* moving average of the time that lookups took */
+    int64_t expected_ms;            /* moving average of the time that lookups took */
 };
 
 /* Two results arrived for one tracking id, and the first was already delivered. */
@@ -59,7 +61,7 @@ static void conflict(void *arg, const unsigned char key[HASH_SIZE])
     results_invalidate(lookups->results, key, "the upstream sent two results for this lookup");
 }
 
-struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools)
+struct lookups *lookups_new(const struct lookup_tools *tools)
 {
     struct lookups *lookups = xcalloc(1, sizeof *lookups);
 
@@ -68,7 +70,7 @@ struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools
     lookups->results = tools->results;
     lookups->batcher = tools->batcher;
     lookups->end = tools->end;
-    lookups->waiters.max = max_waiters;
+    lookups->waiters = tools->waiters;
     lookups->expected_ms = FIRST_GUESS_MS;
     batcher_on_conflict(tools->batcher, conflict, lookups);
     return lookups;
@@ -76,6 +78,7 @@ struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools
 
 static void lookup_free(struct lookup *lookup)
 {
+    lookup_ending_done(&lookup->ending);
     question_free(lookup->question);
     free(lookup);
 }
@@ -128,7 +131,6 @@ static void detach(struct lookup_request *request)
 {
     struct lookup *lookup = request->lookup;
 
-    waiter_limit_release(&lookup->owner->waiters, request);
     HASH_DEL(lookup->owner->waiting, request);
     DL_DELETE(lookup->requests, request);
     lookup->n_requests--;
@@ -139,7 +141,16 @@ static void detach(struct lookup_request *request)
 /* Returns whether a lookup that the upstream has accepted is collected after a kill. */
 static bool is_recorded(const struct lookups *lookups)
 {
-    return store_is_durable(lookups->results->store) && !journal_check(lookups->results->journal);
+    return store_is_durable(lookups->results->store) &&
+           journal_is_written(lookups->results->journal);
+}
+
+/* Returns whether a client that leaves now was or may be charged for the lookup. */
+static enum charged charged_so_far(const struct lookup *lookup)
+{
+    if (lookup->ending.has_begun)
+        return lookup->ending.outcome.err ? lookup->ending.outcome.charged : CHARGED_YES;
+    return lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
 }
 
 static void deadline_is_over(struct timer *timer)
@@ -149,7 +160,7 @@ static void deadline_is_over(struct timer *timer)
     struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
 
     outcome.detail = lookup_promise(lookup->task.phase, is_recorded(lookup->owner));
-    outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
+    outcome.charged = charged_so_far(lookup);
     outcome.progress = progress_of(lookup);
     outcome.retry_after_s = outcome.progress.retry_after_s;
     outcome.collapsed = request->collapsed;
@@ -182,12 +193,10 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
     if (!request)
         return;
     struct lookup *lookup = request->lookup;
-    outcome.charged = lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
+    outcome.charged = charged_so_far(lookup);
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    lookups->n_abandoned++;
-    metrics_add(&metrics_mine()->waiters_abandoned, 1);
     detach(request);
-    if (!lookup->requests && !lookup->promised)
+    if (!lookup->requests && !lookup->promised && !lookup->ending.has_begun)
         batcher_abandon(lookups->batcher, &lookup->task); /* may free the lookup */
     lookups->end(request, &outcome);
 }
@@ -229,59 +238,25 @@ void lookups_drain(struct lookups *lookups, enum err err)
 
 /* ---- the lookups ---- */
 
-/* Logs and counts a lookup that has ended. Never logs an e-mail address that was found. */
-static void log_finished(const struct lookup *lookup, const struct task_end *end,
-                         const struct result *result, int64_t took_ms)
-{
-    struct metrics *metrics = metrics_mine();
-    const char *outcome = end->err ? err_row(end->err)->code : result->n_emails ? "found" : "empty";
-    enum charged charged = end->err ? end->charged : CHARGED_YES;
-
-    if (end->err)
-        metrics_add(&metrics->lookups_failed[err_row(end->err)->err], 1);
-    else
-        metrics_add(result->n_emails ? &metrics->lookups_found : &metrics->lookups_empty, 1);
-    if (end->err == ERR_UPSTREAM_OUTCOME_UNKNOWN)
-        metrics_add(&metrics->unknown_outcomes, 1);
-    log_event(LOG_INFO, "lookup_finished", LOG_STR("lookup", lookup->id),
-              LOG_STR("batch", end->batch_id), LOG_STR("domain", lookup->question->parts.domain),
-              LOG_STR("client", lookup->account), LOG_STR("outcome", outcome),
-              LOG_STR("charged", charged_word(charged)), LOG_INT("ms", took_ms),
-              LOG_INT("waiters", lookup->n_requests));
-}
-
-/* Returns the message for clients. That of a cooldown also says how long it lasts. */
-static const char *detail_of(const struct lookups *lookups, const struct result *result)
-{
-    const char *detail;
-    int64_t unused_ms;
-    enum err err = cooldown_check(lookups->results->cooldowns, result->key, &detail, &unused_ms);
-
-    return err && err == result->err ? detail : result->detail;
-}
-
-static void finish(struct lookup *lookup, const struct task_end *end)
+static void deliver(struct lookup *lookup)
 {
     struct lookups *lookups = lookup->owner;
     int64_t took_ms = lookups->clock->now_ms - lookup->started_ms;
-    const struct result *result = result_of_task_end(lookups->results, lookup->question, end);
-    struct outcome outcome = {.err = end->err,
-                              .result = result,
-                              .charged = end->charged,
-                              .retry_after_s = end->retry_after_s};
 
-    outcome.stored = results_put(lookups->results, &lookup->task, end, result);
-    outcome.detail = detail_of(lookups, result);
-    if (end->err != ERR_DRAINING) /* a lookup that was not sent is unknown after the restart */
-        memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    finished_add(lookups->results->finished, lookup->id, result);
-    if (!end->err)
+    lookup_ending_conclude(&lookup->ending, took_ms, lookup->n_requests);
+    struct outcome outcome = lookup->ending.outcome;
+    const struct result *result = result_ref(outcome.result);
+    if (!outcome.err)
         lookups->expected_ms += (took_ms - lookups->expected_ms) / 8;
-    log_finished(lookup, end, result, took_ms);
     struct lookup_request *list = detach_all(lookup);
     remove_and_free(lookup);
     end_all(lookups, list, outcome);
     result_unref(result);
+}
+
+static void end_is_recorded(struct results_put *put)
+{
+    deliver(container_of(put, struct lookup, ending.put));
 }
 
 /* A lookup that was dropped unsent leaves no trace: nothing was paid. */
@@ -291,8 +266,9 @@ static void lookup_ended(struct task *task, const struct task_end *end)
 
     if (end->err == ERR_CANCELLED)
         remove_and_free(lookup);
-    else
-        finish(lookup, end);
+    else if (!lookup_ending_begin(&lookup->ending, lookup->owner->results, task, end,
+                                  end_is_recorded))
+        deliver(lookup);
 }
 
 /* Creates a lookup that is not in the table yet. Takes ownership of the question. */
@@ -361,6 +337,7 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
         lookup_new(lookups, question_restore(request->question->key, &request->question->parts));
     id_new(lookup->id);
     snprintf(lookup->account, sizeof lookup->account, "%s", request->account.name);
+    lookup->is_first = request->miss == MISS_ABSENT;
     lookup->task.payer.quota = request->account.quota;
     lookup->task.payer.weight = request->account.weight;
     err = batcher_add(lookups->batcher, &lookup->task, wait_ms, &retry_after_s);
@@ -384,14 +361,20 @@ static struct lookup *find(const struct lookups *lookups, const unsigned char *k
     return lookup;
 }
 
+bool lookups_finds_first(const struct lookups *lookups, const unsigned char key[HASH_SIZE])
+{
+    const struct lookup *lookup = find(lookups, key);
+
+    return lookup && lookup->is_first;
+}
+
 enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
                       struct outcome *ret_refusal)
 {
     struct lookup *lookup = find(lookups, request->question->key);
     bool collapsed = lookup != NULL;
     const char *detail;
-    enum err err =
-        waiter_limit_acquire(&lookups->waiters, request, lookups->clock->now_ms, &detail);
+    enum err err = waiter_limit_acquire(lookups->waiters, request, lookups->clock->now_ms, &detail);
 
     if (err) {
         /* On average, the next request of an account at its limit ends after half a lookup. */
@@ -401,10 +384,8 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
         ret_refusal->detail = detail;
         return err;
     }
-    if (!lookup && (err = start(lookups, request, &lookup, ret_refusal))) {
-        waiter_limit_release(&lookups->waiters, request);
+    if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))
         return err;
-    }
     attach(lookup, request, collapsed);
     if (collapsed)
         metrics_add(&metrics_mine()->lookups_coalesced, 1);
@@ -444,7 +425,5 @@ const char *lookups_find(const struct lookups *lookups, const char *id,
 
 struct lookup_stats lookups_stats(const struct lookups *lookups)
 {
-    return (struct lookup_stats){.lookups = HASH_COUNT(lookups->table),
-                                 .waiters = HASH_COUNT(lookups->waiting),
-                                 .abandoned = lookups->n_abandoned};
+    return (struct lookup_stats){HASH_COUNT(lookups->table), HASH_COUNT(lookups->waiting)};
 }

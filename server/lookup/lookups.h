@@ -12,8 +12,10 @@
 #define LOOKUP_LOOKUPS_H
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "lookup/lookup_request.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +26,7 @@ struct results;
 struct store_task;
 struct task;
 struct timers;
+struct waiter_limit;
 
 /* What the lookups use; borrowed for their lifetime. */
 struct lookup_tools {
@@ -31,16 +34,22 @@ struct lookup_tools {
     struct timers *timers;
     const struct results *results;
     struct batcher *batcher;
-    lookup_done_fn *end; /* ends a request that had joined, later than the join */
+    struct waiter_limit *waiters; /* limits the requests that wait, over all lookups */
+    lookup_done_fn
+        *end; /* ends a request that had joined, later than the join; releases its slot */
 };
 
-/* `max_waiters` limits the requests that wait, over all lookups; see waiter_limit.h. */
-struct lookups *lookups_new(size_t max_waiters, const struct lookup_tools *tools);
+struct lookups *lookups_new(const struct lookup_tools *tools);
 /* No request may wait; lookups may be left. NULL is a no-op. */
 void lookups_free(struct lookups *lookups);
 
-/* Joins the lookup for the request's question, or starts one with a copy of it. On failure nothing
- * is started, and *ret_refusal holds the outcome to send. Errors:
+/* Returns whether a lookup of that question is in flight that started because nothing was stored
+ * about it. Then there is still nothing to be found in the store. */
+bool lookups_finds_first(const struct lookups *lookups, const unsigned char key[HASH_SIZE]);
+
+/* Joins the lookup for the request's question, or starts one with a copy of it. A request that
+ * waits gets a waiter slot, unless it has one. On failure nothing is started, and *ret_refusal
+ * holds the outcome to send; its end releases the slot. Errors:
  * - those of waiter_limit_acquire()
  * - ERR_OVERLOADED: the table of cooldowns or the queue is full
  * - the error of the question's cooldown
@@ -69,7 +78,6 @@ const char *lookups_find(const struct lookups *lookups, const char *id,
 
 struct lookup_stats {
     size_t lookups, waiters;
-    uint64_t abandoned; /* requests whose client left while they waited, since the start */
 };
 struct lookup_stats lookups_stats(const struct lookups *lookups);
 

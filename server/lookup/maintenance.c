@@ -9,7 +9,6 @@
 #include "lookup/batching/batcher.h"
 #include "lookup/records/results.h"
 #include "lookup/resolver.h"
-#include "store/store.h"
 
 #include <stddef.h>
 
@@ -18,12 +17,7 @@
 #define DAY_MS      INT64_C(86400000)
 #define KEEP_RAW_MS (90 * DAY_MS)
 
-/* ---- changes by other processes ---- */
-
-static void deleted_elsewhere(void *arg, const unsigned char key[HASH_SIZE])
-{
-    results_forget_key(arg, key);
-}
+/* ---- the pause ---- */
 
 /* Returns true if the value changed. */
 static bool set_paused(struct maintenance *maintenance, bool paused)
@@ -42,42 +36,158 @@ static void log_pause(const struct maintenance *maintenance)
         LOG_BOOL("persisted", !maintenance->is_unwritten && store_is_durable(maintenance->store)));
 }
 
-void maintenance_read_pause(struct maintenance *maintenance)
-{
-    bool paused;
+static void pause_written(struct store_call *call);
 
-    if (maintenance->is_unwritten && !store_set_paused(maintenance->store, maintenance->paused))
-        maintenance->is_unwritten = false;
-    if (!maintenance->is_unwritten && !store_paused(maintenance->store, &paused) &&
-        set_paused(maintenance, paused))
+/* No-op if there is nothing to write, or a write is in flight: pause_written() follows it. */
+static void write_pause(struct maintenance *maintenance)
+{
+    if (!maintenance->is_unwritten || maintenance->is_writing)
+        return;
+    maintenance->is_writing = true;
+    maintenance->write.call.done = pause_written;
+    maintenance->write.paused = maintenance->paused;
+    store_post_set_paused(maintenance->calls, &maintenance->write);
+}
+
+/* If the write failed, the next poll repeats it. */
+static void pause_written(struct store_call *call)
+{
+    struct maintenance *maintenance = container_of(call, struct maintenance, write.call);
+    bool is_latest = maintenance->write.paused == maintenance->paused;
+
+    maintenance->is_writing = false;
+    maintenance->is_unwritten = call->err || !is_latest;
+    if (is_latest && maintenance->is_unlogged) {
+        maintenance->is_unlogged = false;
         log_pause(maintenance);
+    }
+    if (!call->err)
+        write_pause(maintenance);
 }
 
 /* Applies immediately, and is logged after it was persisted: an operator who reads the line can
  * rely on it even if the process is killed, unless the line says otherwise. */
 void maintenance_set_paused(struct maintenance *maintenance, bool paused)
 {
-    bool is_new = set_paused(maintenance, paused);
-
+    if (set_paused(maintenance, paused))
+        maintenance->is_unlogged = true;
     maintenance->is_unwritten = true;
-    maintenance_read_pause(maintenance);
-    if (is_new)
+    maintenance->may_read = false;
+    write_pause(maintenance);
+}
+
+/* A pause that was read before one was set here, or before that was written, is outdated. */
+static void apply_pause(struct maintenance *maintenance, bool paused)
+{
+    if (maintenance->may_read && set_paused(maintenance, paused))
         log_pause(maintenance);
 }
 
-/* Not while the journal has results queued: reading the changes confirms them to `emailsd forget`,
- * which then deletes a second time, and that must reach these results too. */
-static void poll_changes(struct timer *timer)
+/* ---- the news ---- */
+
+static void news_read(struct store_call *call);
+
+static void read_news(struct maintenance *maintenance)
+{
+    maintenance->is_due = maintenance->news_state != NEWS_IDLE;
+    if (maintenance->is_due)
+        return;
+    maintenance->news_state = NEWS_READING;
+    maintenance->may_read = !maintenance->is_unwritten;
+    maintenance->read.call.done = news_read;
+    maintenance->read.since_ms = maintenance->started_ms;
+    store_post_read_news(maintenance->calls, &maintenance->read);
+}
+
+static void end_news(struct maintenance *maintenance)
+{
+    arena_free(&maintenance->read.arena);
+    maintenance->news_state = NEWS_IDLE;
+    if (maintenance->is_due)
+        read_news(maintenance);
+}
+
+static void forget_changed(const struct maintenance *maintenance)
+{
+    const struct store_news *news = &maintenance->read.news;
+
+    for (size_t i = 0; i < news->n_changed; i++)
+        results_forget_key(maintenance->results, news->changed[i]);
+}
+
+/* A result that was stored before the deletion may have returned, and may have been cached, only
+ * after the news were applied. By now it has. */
+static void news_confirmed(struct store_call *call)
+{
+    struct maintenance *maintenance = container_of(call, struct maintenance, confirm.call);
+
+    forget_changed(maintenance);
+    maintenance->is_due = maintenance->is_due || (!call->err && maintenance->read.news.has_more);
+    end_news(maintenance);
+}
+
+static bool is_to_be_confirmed(const struct maintenance *maintenance)
+{
+    const struct store_news *news = &maintenance->read.news;
+
+    return news->last_change || news->last_not_taken || news->has_settled || news->n_responses ||
+           maintenance->confirm.n_rejected;
+}
+
+/* What was read is applied before it is confirmed: `emailsd forget` may rely on the confirmation.
+ *
+ * That command deletes an address, waits until its record is confirmed, and does both a second
+ * time, because the first deletion misses a result that is in memory only. The second one must find
+ * it. It does: the record was read after the first deletion, so a result that arrived before that
+ * deletion was recorded in the journal before this confirmation is posted. Both are calls of the
+ * class STORE_JOURNAL, so the result is stored before the record is deleted, also if it arrived
+ * while the news were being read. If the result cannot be stored, the confirmation fails too. While
+ * results wait for a disk that failed, nothing is confirmed; see news_read().
+ *
+ * The news are read again only after the confirmation has returned: then the first deletion is
+ * complete in memory too. */
+static void apply_news(struct maintenance *maintenance)
+{
+    const struct store_news *news = &maintenance->read.news;
+    struct store_confirm_news_call *confirm = &maintenance->confirm;
+
+    forget_changed(maintenance);
+    *confirm = (struct store_confirm_news_call){.call.done = news_confirmed, .news = news};
+    resolver_read_news(maintenance->resolver, news, &maintenance->read.arena, confirm);
+}
+
+static void news_read(struct store_call *call)
+{
+    struct maintenance *maintenance = container_of(call, struct maintenance, read.call);
+
+    if (!call->err)
+        apply_pause(maintenance, maintenance->read.news.paused);
+    if (call->err || results_wait(maintenance->results)) {
+        end_news(maintenance);
+        return;
+    }
+    apply_news(maintenance);
+    if (!is_to_be_confirmed(maintenance)) {
+        end_news(maintenance);
+        return;
+    }
+    maintenance->news_state = NEWS_CONFIRMING;
+    store_post_confirm_news(maintenance->calls, &maintenance->confirm);
+}
+
+static void poll(struct timer *timer)
 {
     struct maintenance *maintenance = container_of(timer, struct maintenance, poll);
 
-    if (!journal_check(maintenance->results->journal))
-        store_poll_changes(maintenance->store, deleted_elsewhere, maintenance->results);
-    if (!journal_check(maintenance->results->journal))
-        resolver_read_store(maintenance->resolver);
-    maintenance_read_pause(maintenance);
-    timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
-              poll_changes);
+    write_pause(maintenance);
+    if (maintenance->news_state == NEWS_IDLE)
+        read_news(maintenance);
+    timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS, poll);
+}
+
+void maintenance_read_pause(struct maintenance *maintenance)
+{
+    read_news(maintenance);
 }
 
 /* ---- age ---- */
@@ -87,6 +197,13 @@ static void trim(struct timer *timer);
 static void trim_in(struct maintenance *maintenance, int64_t ms)
 {
     timer_arm(maintenance->timers, &maintenance->trim, maintenance->clock->now_ms + ms, trim);
+}
+
+static void trimmed(struct store_call *call)
+{
+    struct maintenance *maintenance = container_of(call, struct maintenance, trimming.call);
+
+    trim_in(maintenance, !call->err && maintenance->trimming.more ? POLL_MS : TRIM_MS);
 }
 
 /* If the wall clock jumped ahead, results expire by the time before the jump: nothing is deleted
@@ -100,22 +217,26 @@ static void trim(struct timer *timer)
 {
     struct maintenance *maintenance = container_of(timer, struct maintenance, trim);
     int64_t wall_ms = earliest_wall_ms(maintenance->clock);
-    const struct store_ages ages = {.expired_before_ms = wall_ms - maintenance->keep_expired_ms,
-                                    .raw_before_ms = wall_ms - KEEP_RAW_MS,
-                                    .day = wall_ms / DAY_MS};
-    bool more = false;
 
-    store_trim(maintenance->store, &ages, &more);
-    trim_in(maintenance, more ? POLL_MS : TRIM_MS);
+    maintenance->trimming.call.done = trimmed;
+    maintenance->trimming.ages =
+        (struct store_ages){.expired_before_ms = wall_ms - maintenance->keep_expired_ms,
+                            .raw_before_ms = wall_ms - KEEP_RAW_MS,
+                            .day = wall_ms / DAY_MS};
+    store_post_trim(maintenance->calls, &maintenance->trimming);
 }
 
 /* ---- start and stop ---- */
 
+/* The engine does not serve yet, so it may wait for the store. */
 void maintenance_start(struct maintenance *maintenance)
 {
-    maintenance_read_pause(maintenance);
-    timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS,
-              poll_changes);
+    bool paused;
+
+    maintenance->started_ms = maintenance->clock->wall_ms;
+    if (!store_paused(maintenance->store, &paused) && set_paused(maintenance, paused))
+        log_pause(maintenance);
+    timer_arm(maintenance->timers, &maintenance->poll, maintenance->clock->now_ms + POLL_MS, poll);
     trim_in(maintenance, TRIM_MS);
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* maintenance.h - periodic work on the store.
  *
- * Every second: checks whether another process (emailsd forget, pause, resume) has changed
- * something. Every hour: deletes results that expired long ago, old raw results and old accounts; a
- * jump of the wall clock does not count. Results were paid for and must not be deleted because of a
- * clock that may be wrong. Engine thread only. */
+ * Every second: reads what other processes (emailsd forget, pause, resume, resolve) have recorded,
+ * and applies it. Every hour: deletes results that expired long ago, old raw results and old
+ * accounts; a jump of the wall clock does not count. Results were paid for and must not be deleted
+ * because of a clock that may be wrong. Engine thread only. */
 #ifndef LOOKUP_MAINTENANCE_H
 #define LOOKUP_MAINTENANCE_H
 
 #include "base/timer.h"
+#include "store/calls_upkeep.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,27 +18,43 @@ struct batcher;
 struct clock;
 struct resolver;
 struct results;
-struct store;
+
+/* What happens with the news; see store_read_news(). */
+enum news_state { NEWS_IDLE, NEWS_READING, NEWS_CONFIRMING };
 
 /* Embedded in the engine, which sets the members up to keep_expired_ms; pointers are borrowed. */
 struct maintenance {
     const struct clock *clock;
     struct timers *timers;
     struct store *store;
+    struct store_calls *calls;
     struct results *results;
     struct batcher *batcher;
     struct resolver *resolver;
     int64_t keep_expired_ms; /* how long an expired result stays */
     /* Private: */
+    int64_t started_ms; /* wall time */
     struct timer poll, trim;
+    enum news_state news_state;
+    bool is_due; /* the news must be read again when that has ended */
+    struct store_read_news_call read;
+    struct store_confirm_news_call confirm;
+    struct store_trim_call trimming;
     bool paused;
     bool is_unwritten; /* the pause was set here and is not persisted yet */
+    bool is_writing;   /* it is being written, perhaps with an older value */
+    bool is_unlogged;  /* it has not been logged */
+    bool may_read;     /* the pause that is being read is not older than one that was set here */
+    struct store_set_paused_call write;
 };
 
+/* Starts; reads the pause before it returns. */
 void maintenance_start(struct maintenance *maintenance);
-void maintenance_stop(struct maintenance *maintenance); /* no-op if not started */
 
-/* Reads the pause from the store now: at start, and when the operator requests a reload. */
+/* No call may be in flight. No-op if not started. */
+void maintenance_stop(struct maintenance *maintenance);
+
+/* Reads the news, and with them the pause, as soon as possible: the operator requests a reload. */
 void maintenance_read_pause(struct maintenance *maintenance);
 
 /* Applies the operator's pause or its end immediately, and persists it. If the store cannot be

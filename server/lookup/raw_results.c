@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* raw_results.c - see raw_results.h. The store must not change while it is read, so a step first
- * parses its rows and then writes them, in one transaction. */
+/* raw_results.c - see raw_results.h. A step reads rows, parses them, and writes what came of them
+ * in one transaction. At the start, it waits for the store; later, both are calls. */
 #include "lookup/raw_results.h"
 
 #include "base/clock.h"
@@ -13,17 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_ROWS    20
 #define FIRST_STEPS  5
 #define STEP_MS      INT64_C(200)
 #define UNWRITTEN_MS INT64_C(60000)
-
-/* One step. Owns the tracking ids and references to the results. */
-struct step {
-    const struct results *results;
-    struct store_parsed parsed[STEP_ROWS];
-    size_t n, n_understood;
-};
 
 /* A final state with a list of addresses, perhaps an empty one. The tracking id may be missing: the
  * bytes were assigned to the task when they were stored. */
@@ -38,7 +30,7 @@ static bool is_understood(const struct openmart_task *task, const struct store_r
 
 static void parse(void *arg, const struct store_raw *raw)
 {
-    struct step *step = arg;
+    struct raw_step *step = arg;
     struct store_parsed *parsed = &step->parsed[step->n++];
     struct openmart_task_answer answer = {0};
 
@@ -50,35 +42,29 @@ static void parse(void *arg, const struct store_raw *raw)
     openmart_task_done(&answer);
 }
 
-static void drop(struct step *step)
+static void drop(struct raw_step *step)
 {
     for (size_t i = 0; i < step->n; i++) {
         free((char *)(uintptr_t)step->parsed[i].tracking_id);
         result_unref(step->parsed[i].result);
     }
+    step->n = step->n_understood = 0;
 }
 
-/* Returns ERR_NO_ENTRY if this was the last step. While the journal has newer results queued, they
- * are in memory only, and results_restored() would drop them. */
-static enum err take_step(struct raw_results *raw_results)
+/* Ends a step that has been written. Returns false if it was the last one. A result of the question
+ * that is newer than the raw one is in the store, and memory may keep what it has. */
+static bool apply(struct raw_results *raw_results)
 {
-    struct store *store = raw_results->results->store;
-    struct step step = {.results = raw_results->results};
-    enum err err = journal_check(raw_results->results->journal);
+    struct raw_step *step = &raw_results->step;
+    size_t n = step->n;
 
-    if (!err)
-        err = store_each_raw(store, OPENMART_PARSER_VERSION, STEP_ROWS, parse, &step);
-    if (!err && step.n)
-        err = store_put_parsed(store, OPENMART_PARSER_VERSION, step.parsed, step.n);
-    for (size_t i = 0; i < step.n && !err; i++)
-        if (step.parsed[i].result)
-            results_restored(raw_results->results, step.parsed[i].result->key);
-    drop(&step);
-    if (err)
-        return err;
-    raw_results->n_understood += step.n_understood;
-    raw_results->n_kept += step.n - step.n_understood;
-    return step.n < STEP_ROWS ? ERR_NO_ENTRY : ERR_OK;
+    for (size_t i = 0; i < n; i++)
+        if (step->parsed[i].is_stored)
+            results_restored(raw_results->results, step->parsed[i].result->key);
+    raw_results->n_understood += step->n_understood;
+    raw_results->n_kept += n - step->n_understood;
+    drop(step);
+    return n == RAW_STEP_ROWS;
 }
 
 static void log_finished(const struct raw_results *raw_results)
@@ -88,34 +74,104 @@ static void log_finished(const struct raw_results *raw_results)
                   LOG_INT("kept", raw_results->n_kept));
 }
 
+/* ---- steps by calls ---- */
+
 static void step_is_due(struct timer *timer);
 
-/* Runs at most `steps`, and plans what is left. */
-static void run(struct raw_results *raw_results, int steps)
+static void next_step(struct raw_results *raw_results, enum err err)
 {
-    enum err err = ERR_OK;
-
-    for (int i = 0; i < steps && !err; i++)
-        err = take_step(raw_results);
-    if (err == ERR_NO_ENTRY) {
-        log_finished(raw_results);
-        return;
-    }
     timer_arm(raw_results->timers, &raw_results->timer,
               raw_results->results->clock->now_ms + (err ? UNWRITTEN_MS : STEP_MS), step_is_due);
 }
 
+/* If the store failed, it may have been written, and the rows are gone. So the same is written
+ * again until it is known what is stored. */
+static void written(struct store_call *call)
+{
+    struct raw_results *raw_results = container_of(call, struct raw_results, put.call);
+
+    if (call->err || apply(raw_results))
+        next_step(raw_results, call->err);
+    else
+        log_finished(raw_results);
+}
+
+static void write_step(struct raw_results *raw_results)
+{
+    raw_results->put = (struct store_put_parsed_call){.call.done = written,
+                                                      .parser = OPENMART_PARSER_VERSION,
+                                                      .parsed = raw_results->step.parsed,
+                                                      .n = raw_results->step.n};
+    store_post_put_parsed(raw_results->results->calls, &raw_results->put);
+}
+
+static void rows_read(struct store_call *call)
+{
+    struct raw_results *raw_results = container_of(call, struct raw_results, read.call);
+
+    for (size_t i = 0; i < raw_results->read.n && !call->err; i++)
+        parse(&raw_results->step, &raw_results->read.rows[i]);
+    arena_free(&raw_results->read.arena);
+    if (call->err)
+        next_step(raw_results, call->err);
+    else if (raw_results->step.n)
+        write_step(raw_results);
+    else
+        log_finished(raw_results);
+}
+
+/* While the journal has newer results queued, they are in memory only, and results_restored() would
+ * drop them. */
 static void step_is_due(struct timer *timer)
 {
-    run(container_of(timer, struct raw_results, timer), 1);
+    struct raw_results *raw_results = container_of(timer, struct raw_results, timer);
+
+    if (journal_check(raw_results->results->journal)) {
+        next_step(raw_results, ERR_STORAGE_UNAVAILABLE);
+        return;
+    }
+    if (raw_results->step.n) {
+        write_step(raw_results);
+        return;
+    }
+    raw_results->read.call.done = rows_read;
+    raw_results->read.parser = OPENMART_PARSER_VERSION;
+    raw_results->read.limit = RAW_STEP_ROWS;
+    store_post_read_raw(raw_results->results->calls, &raw_results->read);
+}
+
+/* ---- the first steps ---- */
+
+static enum err take_step(struct raw_results *raw_results)
+{
+    struct store *store = raw_results->results->store;
+    struct raw_step *step = &raw_results->step;
+    enum err err = store_each_raw(store, OPENMART_PARSER_VERSION, RAW_STEP_ROWS, parse, step);
+
+    if (err)
+        drop(step);
+    else if (step->n)
+        err = store_put_parsed(store, OPENMART_PARSER_VERSION, step->parsed, step->n);
+    return err;
 }
 
 void raw_results_start(struct raw_results *raw_results)
 {
-    run(raw_results, FIRST_STEPS);
+    enum err err = ERR_OK;
+    bool has_more = true;
+
+    raw_results->step.results = raw_results->results;
+    for (int i = 0; i < FIRST_STEPS && has_more && !err; i++)
+        if (!(err = take_step(raw_results)))
+            has_more = apply(raw_results);
+    if (err || has_more)
+        next_step(raw_results, err);
+    else
+        log_finished(raw_results);
 }
 
 void raw_results_stop(struct raw_results *raw_results)
 {
     timer_disarm(raw_results->timers, &raw_results->timer);
+    drop(&raw_results->step);
 }

@@ -10,10 +10,20 @@
 #define LOOKUP_RAW_RESULTS_H
 
 #include "base/timer.h"
+#include "store/calls_upkeep.h"
 
 #include <stddef.h>
 
+#define RAW_STEP_ROWS 20
+
 struct results;
+
+/* The raw results of one step. Owns the tracking ids and references to the results. */
+struct raw_step {
+    const struct results *results;
+    struct store_parsed parsed[RAW_STEP_ROWS];
+    size_t n, n_understood;
+};
 
 /* Embedded in the engine, which sets the first two members; pointers are borrowed. */
 struct raw_results {
@@ -21,12 +31,17 @@ struct raw_results {
     const struct results *results;
     /* Private: */
     struct timer timer;
+    struct raw_step step; /* that is being read or written, or waits to be written again */
+    struct store_read_raw_call read;
+    struct store_put_parsed_call put;
     size_t n_understood, n_kept; /* so far */
 };
 
 /* Starts; logs the counts when it has finished. Does nothing if no raw result is left to parse. If
- * the store cannot be written, it tries again later. */
+ * the store cannot be written, it tries again later. Waits for the store for the first ones. */
 void raw_results_start(struct raw_results *raw_results);
-void raw_results_stop(struct raw_results *raw_results); /* no-op if not started */
+
+/* No call may be in flight. No-op if not started. */
+void raw_results_stop(struct raw_results *raw_results);
 
 #endif

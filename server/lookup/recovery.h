@@ -35,19 +35,16 @@ struct recovery {
 struct recover_tools {
     const struct clock *clock;
     struct store *store;
-    const struct results *results;
+    struct results *results;
     struct lookups *lookups;
     struct batcher *batcher;
     struct raw_results *raw_results;
 };
 
-/* Resumes one SUBMITTED batch: its open tasks are polled, and the cooldowns of their questions end.
- * Returns the number of these tasks. A task whose question is in flight in another batch stays open
- * in the store until the next start. */
-size_t recover_batch(const struct recover_tools *tools, const struct store_batch *batch);
-
-/* The same for a batch whose outcome was unknown, with metrics and log; `by` says what resolved
- * it. */
+/* Resumes one batch whose outcome was unknown and that is SUBMITTED now: its open tasks are polled,
+ * and the cooldowns of their questions end. A task whose question is in flight in another batch
+ * ends as unknown again: its question will have a result without it. `by` says what resolved the
+ * batch, for the log. The batch may be resumed already. */
 void recover_resolved(const struct recover_tools *tools, const struct store_batch *batch,
                       const char *by);
 

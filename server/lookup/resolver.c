@@ -11,18 +11,26 @@
 #include "lookup/records/results.h"
 #include "store/store.h"
 
+#include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-#define RESPONSES_AT_ONCE 20 /* searched per second, so that the engine is not delayed */
-
 struct resolver {
     struct resolver_tools tools;
-    struct store *store;
     struct batcher *batcher;
     struct inquiries inquiries;
-    int64_t started_ms; /* wall time */
+    int64_t last_not_taken; /* number of the last record that was applied */
+    size_t n_searches;
+};
+
+/* A notification whose token is looked up in the store. */
+struct search {
+    struct resolver *resolver;
+    char token[ID_TEXT];
+    struct openmart_found found;
+    struct store_read_batch_call call;
 };
 
 struct resolver *resolver_new(const struct resolver_tools *tools)
@@ -30,9 +38,7 @@ struct resolver *resolver_new(const struct resolver_tools *tools)
     struct resolver *resolver = xcalloc(1, sizeof *resolver);
 
     resolver->tools = *tools;
-    resolver->store = tools->recovery.store;
     resolver->batcher = tools->recovery.batcher;
-    resolver->started_ms = tools->recovery.clock->wall_ms;
     resolver->inquiries.tools.recovery = tools->recovery;
     resolver->inquiries.tools.timers = tools->timers;
     resolver->inquiries.tools.openmart = tools->openmart;
@@ -45,6 +51,7 @@ void resolver_free(struct resolver *resolver)
 {
     if (!resolver)
         return;
+    assert(resolver->n_searches == 0);
     while (resolver->inquiries.first)
         inquiry_close(resolver->inquiries.first);
     free(resolver);
@@ -58,27 +65,6 @@ static struct inquiry *find(const struct resolver *resolver, const char *token)
         if (strcmp(inquiry->token, token) == 0)
             return inquiry;
     return NULL;
-}
-
-/* A task is still open here if its batch has ended and the journal waits for the disk. */
-static void note_lost(void *arg, const struct store_batch *batch)
-{
-    bool *is_lost = arg;
-
-    for (size_t i = 0; i < batch->n; i++) {
-        enum store_task_state state = batch->tasks[i].task_state;
-        *is_lost = *is_lost || state == STORE_UNKNOWN || state == STORE_OPEN;
-    }
-}
-
-/* Returns whether the token is of a batch without the result of a task. A stranger's token costs
- * one query of an index. */
-static bool is_lost(const struct resolver *resolver, const char *token)
-{
-    bool is_lost = false;
-    enum err err = store_find_batch(resolver->store, token, note_lost, &is_lost);
-
-    return err == ERR_STORAGE_UNAVAILABLE ? find(resolver, token) != NULL : is_lost;
 }
 
 /* Adds the ids to the inquiry about that token; opens one if there is none, and an id to try. */
@@ -95,21 +81,76 @@ static void keep_ids(struct resolver *resolver, const char *token,
         inquiry_add(inquiry, found, "notification");
 }
 
-void resolver_notify(struct resolver *resolver, const char *token,
-                     const struct openmart_found *found)
+/* Ends the handling of a notification. */
+static void notified(struct resolver *resolver, const char *token,
+                     const struct openmart_found *found, enum metrics_notification outcome)
 {
-    enum batcher_notice notice = batcher_notify(resolver->batcher, token);
-    bool is_known = notice != NOTICE_NOT_OURS || is_lost(resolver, token);
-    enum metrics_notification outcome = notice == NOTICE_POLLED      ? NOTIFICATION_POLLED
-                                        : notice == NOTICE_IN_FLIGHT ? NOTIFICATION_IN_FLIGHT
-                                        : is_known                   ? NOTIFICATION_LOST
-                                                                     : NOTIFICATION_IGNORED;
-
+    atomic_fetch_sub_explicit(resolver->tools.n_notifications, 1, memory_order_relaxed);
     metrics_add(&metrics_mine()->notifications[outcome], 1);
     if (outcome == NOTIFICATION_IN_FLIGHT)
         keep_ids(resolver, token, found, "submitting");
     else if (outcome == NOTIFICATION_LOST)
         keep_ids(resolver, token, found, "unknown");
+}
+
+/* Handles a notification whose batch is in memory. Returns false if the batch is not. */
+static bool notify_batch(struct resolver *resolver, const char *token,
+                         const struct openmart_found *found)
+{
+    enum batcher_notice notice = batcher_notify(resolver->batcher, token);
+
+    if (notice == NOTICE_NOT_OURS)
+        return false;
+    notified(resolver, token, found,
+             notice == NOTICE_POLLED ? NOTIFICATION_POLLED : NOTIFICATION_IN_FLIGHT);
+    return true;
+}
+
+/* Returns whether the batch that was read has a task without a result. A task is still open there
+ * if its batch has ended and the end is not stored yet. If the store cannot be read, that is not
+ * known: an inquiry waits for the store, and ends if no batch has the token. */
+static bool is_lost(const struct search *search)
+{
+    const struct store_batch *batch = &search->call.batch;
+    bool is_lost = false;
+
+    if (search->call.call.err == ERR_STORAGE_UNAVAILABLE)
+        return search->found.n > 0 || find(search->resolver, search->token);
+    for (size_t i = 0; i < batch->n; i++)
+        is_lost = is_lost || batch->tasks[i].task_state == STORE_UNKNOWN ||
+                  batch->tasks[i].task_state == STORE_OPEN;
+    return is_lost;
+}
+
+/* The batch may have been resumed since the call was posted. */
+static void found_batch(struct store_call *call)
+{
+    struct search *search = container_of(call, struct search, call.call);
+    struct resolver *resolver = search->resolver;
+
+    resolver->n_searches--;
+    if (!notify_batch(resolver, search->token, &search->found))
+        notified(resolver, search->token, &search->found,
+                 is_lost(search) ? NOTIFICATION_LOST : NOTIFICATION_IGNORED);
+    arena_free(&search->call.arena);
+    free(search);
+}
+
+/* A stranger's token costs one query of an index. The notifications that wait are limited, and so
+ * are the searches. */
+void resolver_notify(struct resolver *resolver, const char *token,
+                     const struct openmart_found *found)
+{
+    if (notify_batch(resolver, token, found))
+        return;
+    struct search *search = xcalloc(1, sizeof *search);
+    search->resolver = resolver;
+    search->found = *found;
+    snprintf(search->token, sizeof search->token, "%s", token);
+    search->call.call.done = found_batch;
+    search->call.notify_token = search->token;
+    resolver->n_searches++;
+    store_post_read_batch(resolver->tools.recovery.results->calls, &search->call);
 }
 
 /* ---- by stored responses ---- */
@@ -125,46 +166,61 @@ static struct inquiry *inquiry_of(struct resolver *resolver, const char *token, 
     return inquiry_open(&resolver->inquiries, token, number);
 }
 
-static void search_response(void *arg, const struct store_batch *batch)
+static void search_response(struct resolver *resolver, const struct store_response *response)
 {
-    struct resolver *resolver = arg;
     struct openmart_found found = {0};
 
-    openmart_find_ids(batch->response, batch->response_len, &found);
+    if (!response->is_lost)
+        return;
+    openmart_find_ids(response->bytes, response->len, &found);
     struct inquiry *inquiry =
-        found.n ? inquiry_of(resolver, batch->notify_token, batch->number) : NULL;
+        found.n ? inquiry_of(resolver, response->notify_token, response->batch) : NULL;
     if (inquiry)
         inquiry_add(inquiry, &found, "response");
 }
 
 /* ---- by the operator ---- */
 
-static void check_proposal(void *arg, const struct store_proposal *proposal)
+/* Returns false if the upstream has rejected it. Otherwise it is looked at again in a second. */
+static bool check_proposal(struct resolver *resolver, const struct store_proposal *proposal)
 {
-    struct resolver *resolver = arg;
     struct inquiry *inquiry = inquiry_of(resolver, "", proposal->batch);
 
     if (!inquiry || inquiry_propose(inquiry, proposal->batch_id))
-        return; /* it is looked at again in a second */
-    store_drop_proposal(resolver->store, proposal->batch, proposal->batch_id);
+        return true;
     log_event(LOG_WARN, "proposal_rejected", LOG_STR("batch", proposal->batch_id));
+    return false;
 }
 
-static void note_not_taken(void *arg, const struct store_not_taken *task)
+/* A record is read again if it could not be confirmed. */
+static void note_not_taken(struct resolver *resolver, const struct store_not_taken *task)
 {
-    const struct resolver *resolver = arg;
-
-    budget_note_refund(resolver->tools.budget, task->client, task->day);
+    if (task->number <= resolver->last_not_taken)
+        return;
+    resolver->last_not_taken = task->number;
+    budget_note_refund(resolver->tools.budget, task);
     results_restored(resolver->tools.recovery.results, task->key);
     metrics_add(&metrics_mine()->tasks_resolved, 1);
     log_event(LOG_INFO, "task_resolved", LOG_STR("outcome", "not-taken"),
               LOG_STR("by", "operator"));
 }
 
-void resolver_read_store(struct resolver *resolver)
+void resolver_read_news(struct resolver *resolver, const struct store_news *news,
+                        struct arena *arena, struct store_confirm_news_call *confirm)
 {
-    store_poll_not_taken(resolver->store, note_not_taken, resolver);
-    store_each_proposal(resolver->store, check_proposal, resolver);
-    store_take_responses(resolver->store, resolver->started_ms, RESPONSES_AT_ONCE, search_response,
-                         resolver);
+    struct store_proposal *rejected = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < news->n_not_taken; i++)
+        note_not_taken(resolver, &news->not_taken[i]);
+    for (size_t i = 0; i < news->n_proposals; i++) {
+        if (check_proposal(resolver, &news->proposals[i]))
+            continue;
+        rejected = arena_grow(arena, rejected, n, sizeof *rejected);
+        rejected[n++] = news->proposals[i];
+    }
+    for (size_t i = 0; i < news->n_responses; i++)
+        search_response(resolver, &news->responses[i]);
+    confirm->rejected = rejected;
+    confirm->n_rejected = n;
 }

@@ -19,7 +19,9 @@
 
 #include "client/openmart/openmart_found.h"
 #include "lookup/recovery.h"
+#include "store/calls_upkeep.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,21 +36,25 @@ struct resolver_tools {
     struct timers *timers;
     struct openmart *openmart;
     struct budget *budget;
-    int64_t lifetime_ms; /* how long a believed task may stay unfinished */
+    int64_t lifetime_ms;          /* how long a believed task may stay unfinished */
+    atomic_uint *n_notifications; /* that wait; see resolver_notify() */
 };
 
 struct resolver *resolver_new(const struct resolver_tools *tools);
-/* Cancels its reads. NULL is a no-op. */
+/* Cancels its reads; no call to the store may be in flight. NULL is a no-op. */
 void resolver_free(struct resolver *resolver);
 
 /* The upstream called the notify URL with that token. Ignored if no batch has the token. A batch
  * that is collected is polled soon. If the submit of the batch is in flight, the ids are kept until
- * it ends. */
+ * it ends. Otherwise the token is looked up in the store; while that cannot be read, the ids are
+ * kept. Decrements *n_notifications as soon as it
+ * is known what the token belongs to, perhaps before it returns. */
 void resolver_notify(struct resolver *resolver, const char *token,
                      const struct openmart_found *found);
 
-/* Reads what `emailsd resolve` has recorded, and searches the unreadable responses to submits that
- * this process has not searched. Call it once a second. */
-void resolver_read_store(struct resolver *resolver);
+/* Applies what `emailsd resolve` has recorded, and searches the responses to submits. Adds
+ * proposals that were found to be wrong to what will be confirmed; they are in the arena. */
+void resolver_read_news(struct resolver *resolver, const struct store_news *news,
+                        struct arena *arena, struct store_confirm_news_call *confirm);
 
 #endif

@@ -17,14 +17,18 @@ struct store {
 struct store_driver {
     void (*close)(struct store *store);
     bool (*is_durable)(struct store *store);
-    enum err (*begin_batch)(struct store *, const struct store_new_batch *, int64_t *);
+    enum err (*open_reader)(struct store *, struct store **, struct errmsg *); /* may be NULL */
+    enum err (*group_begin)(struct store *); /* NULL: the driver has no groups */
+    enum err (*group_end)(struct store *);
+    enum err (*begin_batch)(struct store *, const struct store_new_batch *);
     enum err (*sending)(struct store *, int64_t batch, int64_t day, const char *notify_token);
     enum err (*mark_not_sent)(struct store *, int64_t batch);
     enum err (*mark_resubmitted)(struct store *, int64_t batch, int64_t day);
     enum err (*submitted)(struct store *, int64_t batch, const char *batch_id, int64_t wall_ms);
-    enum err (*split)(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
+    enum err (*split)(struct store *, int64_t batch, int64_t half, const char *const *, size_t,
+                      int64_t wall_ms);
     enum err (*end_task)(struct store *, const char *, const struct store_end *,
-                         const struct result *);
+                         const struct result *, bool *ret_stored);
     enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
     enum err (*for_each_open_batch)(struct store *, store_batch_fn *, void *);
     enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);
@@ -35,16 +39,15 @@ struct store_driver {
     enum err (*resolve_task)(struct store *, const char *, const struct store_end *,
                              const struct result *);
     enum err (*read_batch)(struct store *, int64_t, store_batch_fn *, void *);
-    enum err (*take_responses)(struct store *, int64_t, size_t, store_batch_fn *, void *);
     enum err (*each_response)(struct store *, size_t, store_batch_fn *, void *);
-    enum err (*poll_not_taken)(struct store *, store_not_taken_fn *, void *);
     enum err (*propose_batch)(struct store *, const char *tracking_id, const char *batch_id);
-    enum err (*each_proposal)(struct store *, store_proposal_fn *, void *);
     enum err (*drop_proposal)(struct store *, int64_t batch, const char *batch_id);
     enum err (*proposal_state)(struct store *, const char *, enum store_proposal_state *);
+    enum err (*read_news)(struct store *, int64_t since_ms, struct arena *, struct store_news *);
+    enum err (*confirm_news)(struct store *, const struct store_news *);
     enum err (*each_raw)(struct store *, int, size_t, store_raw_fn *, void *);
-    enum err (*put_parsed)(struct store *, int, const struct store_parsed *, size_t);
-    enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *);
+    enum err (*put_parsed)(struct store *, int, struct store_parsed *, size_t);
+    enum err (*accounts)(struct store *, int64_t, store_account_fn *, void *, int64_t *);
     enum err (*last_day)(struct store *, int64_t *);
     enum err (*paused)(struct store *, bool *);
     enum err (*set_paused)(struct store *, bool);
@@ -54,7 +57,6 @@ struct store_driver {
     enum err (*forget_key)(struct store *, const unsigned char *);
     enum err (*forget_domain)(struct store *, const char *, store_key_fn *, void *, size_t *);
     enum err (*forget_address)(struct store *, const char *, size_t *);
-    enum err (*poll_changes)(struct store *, store_key_fn *, void *);
     bool (*changes_pending)(struct store *);
     enum err (*trim)(struct store *, const struct store_ages *, bool *);
     enum err (*stats)(struct store *, struct store_stats *);

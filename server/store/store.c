@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* store.c - see store.h. Selects the driver by the scheme of the URL, and forwards every call to
  * it. */
+#include "base/id.h"
 #include "base/mem.h"
 #include "store/driver.h"
 
@@ -73,6 +74,14 @@ enum err store_open_shared(const char *url, struct store **ret_store, struct err
     return scheme->open_shared(rest, ret_store, why);
 }
 
+enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    if (store->driver->open_reader)
+        return store->driver->open_reader(store, ret_reader, why);
+    *ret_reader = NULL;
+    return ERR_OK;
+}
+
 void store_close(struct store *store)
 {
     if (store)
@@ -84,12 +93,38 @@ bool store_is_durable(struct store *store)
     return store->driver->is_durable(store);
 }
 
+/* ---- groups ---- */
+
+bool store_has_groups(const struct store *store)
+{
+    return store->driver->group_begin != NULL;
+}
+
+enum err store_group_begin(struct store *store)
+{
+    return store->driver->group_begin(store);
+}
+
+enum err store_group_end(struct store *store)
+{
+    return store->driver->group_end(store);
+}
+
 /* ---- the journal ---- */
 
-enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,
-                           int64_t *ret_batch)
+int64_t store_new_number(void)
 {
-    return store->driver->begin_batch(store, batch, ret_batch);
+    int64_t number;
+
+    do
+        number = (int64_t)(((uint64_t)id_random() << 32 | id_random()) >> 1);
+    while (number == 0);
+    return number;
+}
+
+enum err store_begin_batch(struct store *store, const struct store_new_batch *batch)
+{
+    return store->driver->begin_batch(store, batch);
 }
 
 enum err store_sending(struct store *store, int64_t batch, int64_t day, const char *notify_token)
@@ -112,16 +147,16 @@ enum err store_submitted(struct store *store, int64_t batch, const char *batch_i
     return store->driver->submitted(store, batch, batch_id, wall_ms);
 }
 
-enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t wall_ms, int64_t *ret_half)
+enum err store_split(struct store *store, int64_t batch, int64_t half,
+                     const char *const *tracking_ids, size_t n, int64_t wall_ms)
 {
-    return store->driver->split(store, batch, tracking_ids, n, wall_ms, ret_half);
+    return store->driver->split(store, batch, half, tracking_ids, n, wall_ms);
 }
 
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                        const struct result *keep)
+                        const struct result *keep, bool *ret_stored)
 {
-    return store->driver->end_task(store, tracking_id, end, keep);
+    return store->driver->end_task(store, tracking_id, end, keep, ret_stored);
 }
 
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end)
@@ -175,30 +210,14 @@ enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *ea
     return store->driver->read_batch(store, batch, each, arg);
 }
 
-enum err store_take_responses(struct store *store, int64_t since_ms, size_t limit,
-                              store_batch_fn *each, void *arg)
-{
-    return store->driver->take_responses(store, since_ms, limit, each, arg);
-}
-
 enum err store_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg)
 {
     return store->driver->each_response(store, limit, each, arg);
 }
 
-enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg)
-{
-    return store->driver->poll_not_taken(store, each, arg);
-}
-
 enum err store_propose_batch(struct store *store, const char *tracking_id, const char *batch_id)
 {
     return store->driver->propose_batch(store, tracking_id, batch_id);
-}
-
-enum err store_each_proposal(struct store *store, store_proposal_fn *each, void *arg)
-{
-    return store->driver->each_proposal(store, each, arg);
 }
 
 enum err store_drop_proposal(struct store *store, int64_t batch, const char *batch_id)
@@ -212,6 +231,19 @@ enum err store_proposal_state(struct store *store, const char *tracking_id,
     return store->driver->proposal_state(store, tracking_id, ret_state);
 }
 
+/* ---- news ---- */
+
+enum err store_read_news(struct store *store, int64_t since_ms, struct arena *arena,
+                         struct store_news *ret_news)
+{
+    return store->driver->read_news(store, since_ms, arena, ret_news);
+}
+
+enum err store_confirm_news(struct store *store, const struct store_news *news)
+{
+    return store->driver->confirm_news(store, news);
+}
+
 /* ---- raw results ---- */
 
 enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw_fn *each,
@@ -220,17 +252,17 @@ enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw
     return store->driver->each_raw(store, parser, limit, each, arg);
 }
 
-enum err store_put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
-                          size_t n)
+enum err store_put_parsed(struct store *store, int parser, struct store_parsed *parsed, size_t n)
 {
     return store->driver->put_parsed(store, parser, parsed, n);
 }
 
 /* ---- money ---- */
 
-enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg)
+enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg,
+                        int64_t *ret_not_taken)
 {
-    return store->driver->accounts(store, day, each, arg);
+    return store->driver->accounts(store, day, each, arg, ret_not_taken);
 }
 
 enum err store_last_day(struct store *store, int64_t *ret_day)
@@ -281,11 +313,6 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n)
 {
     return store->driver->forget_address(store, address, ret_n);
-}
-
-enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg)
-{
-    return store->driver->poll_changes(store, each, arg);
 }
 
 bool store_changes_pending(struct store *store)

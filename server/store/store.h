@@ -8,15 +8,23 @@
  *
  * When a call returns ERR_OK, its change is durable: it survives a power failure, unless the store
  * is in memory. Any call may return ERR_STORAGE_UNAVAILABLE if the disk fails (full, read-only, I/O
- * error): nothing was changed, and a retry may succeed. Exception: if the process is killed during
- * a disk failure, the last failed change may exist at the next start; a failed intent is then an
- * unknown outcome.
+ * error): the change may have been made or not, and the same call may succeed later.
  *
- * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
- * same store and delete results; see store_poll_changes(). */
+ * So every write can be repeated: the same call returns ERR_OK again, and changes nothing more.
+ * Facts (that a batch was not sent, submitted, split, that a task or batch ended) can be repeated
+ * also after later ones. A call that contradicts what is stored returns ERR_NO_ENTRY and changes
+ * nothing, because facts only move forward: sending < unknown < submitted or not created <
+ * answered or failed. A fact about rows that were deleted since, as too old, is also ERR_NO_ENTRY.
+ *
+ * A write returns ERR_INTERNAL if it breaks a rule of the store, for example by a tracking id or a
+ * notify token that another batch has. It is a defect of the caller, and would fail again.
+ *
+ * All times are wall time in milliseconds. One thread uses a handle. Other processes may read the
+ * same store and delete results; see store_read_news(). */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/errmsg.h"
 #include "base/hash.h"
@@ -61,10 +69,29 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
 enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
 
+/* Opens a second handle of the same content for another thread, which can only read. The caller
+ * closes it before `store`. *ret_reader is NULL if the content has one handle only, as in memory.
+ * After a failure of the disk, reads may fail until `store` has been used again. Returns
+ * ERR_STORAGE_UNAVAILABLE or ERR_STORE_DAMAGED, and `why` says what to do. */
+enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
+
 void store_close(struct store *store); /* NULL is a no-op */
 
 /* Returns false if the content ends with store_close(), or with the process. */
 bool store_is_durable(struct store *store);
+
+/* ---- groups ---- */
+
+/* After store_group_begin(), writes are parts of one transaction, and become durable together when
+ * store_group_end() returns ERR_OK. If it fails, nothing was changed, whatever the writes have
+ * returned. A write that fails leaves nothing behind, and does not change what the others have
+ * done; if it fails by the disk, those that follow may fail too.
+ *
+ * Not in a group: functions with a callback, and those that delete a domain or an address. If
+ * store_group_begin() fails, there is no group, and store_group_end() must not be called. */
+bool store_has_groups(const struct store *store);
+enum err store_group_begin(struct store *store);
+enum err store_group_end(struct store *store);
 
 /* ---- the journal ---- */
 
@@ -101,36 +128,43 @@ struct store_task {
     int64_t ended_ms;
 };
 
+/* Returns a new number for a batch: 63 random bits, never 0. The caller gives a batch its number,
+ * so that it can repeat a call whose outcome it does not know. */
+int64_t store_new_number(void);
+
 /* A batch to be submitted. Borrowed for the call. */
 struct store_new_batch {
+    int64_t number; /* by store_new_number() */
     const struct store_task *tasks;
     size_t n;                 /* 1..100 */
     const char *notify_token; /* unguessable, of this batch only; NULL or "" = none */
     int64_t wall_ms;
 };
 
-/* Adds a batch, SENDING, and charges one credit for each task to its client's account of its day. A
- * batch number is never reused. */
-enum err store_begin_batch(struct store *store, const struct store_new_batch *batch,
-                           int64_t *ret_batch);
+/* Adds a batch, SENDING, and charges one credit for each task to its client's account of its day.
+ * Returns ERR_NO_ENTRY if the number is in use, except for a SENDING batch of the same tasks. */
+enum err store_begin_batch(struct store *store, const struct store_new_batch *batch);
 
 /* Changes the state of a batch that is sent again (SENDING), or whose submit created nothing
  * (RESTING). store_sending() moves its credits to the accounts of `day`, and gives it this notify
  * token; with NULL or "" it keeps the one that it has. Returns ERR_NO_ENTRY if the batch was
- * already submitted or is not known; so do the two functions below. */
+ * already submitted or is not known; so do the two functions below. store_mark_not_sent() of a
+ * batch that has ended since is ERR_OK, unless its outcome is unknown. */
 enum err store_sending(struct store *store, int64_t batch, int64_t day, const char *notify_token);
 enum err store_mark_not_sent(struct store *store, int64_t batch);
 
 /* Records that a SENDING batch is sent once more although its last submit may have been accepted:
- * marks it permanently, and charges a second credit for each task to the accounts of `day`. */
+ * marks it permanently, and charges a second credit for each task to the accounts of `day`. This
+ * happens once in the life of a batch. */
 enum err store_mark_resubmitted(struct store *store, int64_t batch, int64_t day);
 
 /* Records that the submit was accepted, with Openmart's id of the batch. */
 enum err store_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms);
 
-/* Moves tasks of a RESTING batch into a new batch, also RESTING and without a notify token. */
-enum err store_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                     int64_t wall_ms, int64_t *ret_half);
+/* Moves tasks of a RESTING batch into a new batch with the number `half`, also RESTING and without
+ * a notify token. */
+enum err store_split(struct store *store, int64_t batch, int64_t half,
+                     const char *const *tracking_ids, size_t n, int64_t wall_ms);
 
 /* How one task, or every open task of a batch, ended. */
 struct store_end {
@@ -146,14 +180,19 @@ struct store_end {
 };
 
 /* Ends one task and, in the same transaction, stores its result (NULL = none) or the first
- * STORE_RAW_MAX raw bytes. If it was the last open task, the batch is DONE. Returns ERR_NO_ENTRY if
- * there is no such open task. */
+ * STORE_RAW_MAX raw bytes. If it was the last open task, the batch is DONE. If the task has ended
+ * in the same way already, nothing is stored: its result may have been deleted since. Returns
+ * ERR_NO_ENTRY if it has ended in another way, or is not known.
+ *
+ * *ret_stored (may be NULL) is false if `keep` is NULL, or is a failure and the store has a result
+ * of its question, which stays; else true, also if results are not stored at all. */
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                        const struct result *keep);
+                        const struct result *keep, bool *ret_stored);
 
 /* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded,
  * and those of the last submit if `refunds_last`. `end->raw` is the response to the submit; its
- * first STORE_RESPONSE_MAX bytes are stored with the batch. */
+ * first STORE_RESPONSE_MAX bytes are stored with the batch. A batch that is not known, or has no
+ * open task, is ERR_OK. */
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end);
 
 /* ---- startup ---- */
@@ -173,20 +212,18 @@ struct store_batch {
 };
 typedef void store_batch_fn(void *arg, const struct store_batch *batch);
 
-/* Runs `each` for every batch that is not DONE, oldest first. The store must not be changed inside
- * `each`. */
+/* Runs `each` for every batch that is not DONE, oldest first: by `intended_ms`, then by number. The
+ * store must not be changed inside `each`. */
 enum err store_for_each_open_batch(struct store *store, store_batch_fn *each, void *arg);
 
-/* Runs `each` for the tasks that ended unknown since `since_ms`, newest last; at most `limit`, the
- * newest. */
+/* Runs `each` for the last `limit` tasks that ended unknown since `since_ms`, newest last. */
 typedef void store_task_fn(void *arg, const struct store_task *task, const char *batch_id);
 enum err store_each_unknown(struct store *store, int64_t since_ms, size_t limit,
                             store_task_fn *each, void *arg);
 
 /* ---- unknown outcomes ---- */
 
-/* Runs `each` for the batch with that notify token, in any state. Returns ERR_NO_ENTRY if there is
- * none. */
+/* Runs `each` for the batch with that notify token, in any state; ERR_NO_ENTRY if there is none. */
 enum err store_find_batch(struct store *store, const char *notify_token, store_batch_fn *each,
                           void *arg);
 
@@ -195,44 +232,28 @@ enum err store_batch_of(struct store *store, const char *tracking_id, int64_t *r
 
 /* Owner only: resumes a batch whose outcome was unknown: its UNKNOWN tasks become OPEN, except
  * those with a raw result, and the batch SUBMITTED with this id. Credits stay charged. Returns
- * ERR_NO_ENTRY if the batch is not DONE, has no such task, or has another id. */
+ * ERR_NO_ENTRY if the batch is not DONE, has no such task, or has another id; but ERR_OK if it was
+ * resumed with this id and `wall_ms`. */
 enum err store_resolve_batch(struct store *store, int64_t batch, const char *batch_id,
                              int64_t wall_ms);
 
 /* Records that the upstream never accepted an UNKNOWN task: it becomes NOT_CREATED, and one credit
  * is refunded to its account. Returns ERR_NO_ENTRY if there is no such task, or if the upstream
- * accepted its batch. */
+ * accepted its batch; but ERR_OK if this was recorded before. */
 enum err store_resolve_not_taken(struct store *store, const char *tracking_id, int64_t wall_ms);
 
 /* Ends an UNKNOWN task by what the upstream has reported about it since, and stores its result as
- * store_end_task() does. Returns ERR_NO_ENTRY if there is no such task. */
+ * store_end_task() does. Returns ERR_NO_ENTRY if there is no such task; but ERR_OK, and stores
+ * nothing, if it has ended in the same way already. */
 enum err store_resolve_task(struct store *store, const char *tracking_id,
                             const struct store_end *end, const struct result *keep);
 
 /* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);
 
-/* Runs `each` for batches with an unknown task whose submit got an unreadable response that was not
- * searched for an id since `since_ms`, at most `limit`, and notes that it is searched now. The
- * store must not be changed inside `each`. Cheap if there are none. */
-enum err store_take_responses(struct store *store, int64_t since_ms, size_t limit,
-                              store_batch_fn *each, void *arg);
-
-/* Runs `each` for batches with an unreadable response to their submit, newest first, at most
- * `limit`. */
+/* Runs `each` for the last `limit` batches with an unreadable response to their submit, newest
+ * first. */
 enum err store_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg);
-
-/* A task that another process has recorded as not taken. Borrowed for the call. */
-struct store_not_taken {
-    const unsigned char *key; /* HASH_SIZE bytes; of its question */
-    const char *client;       /* the account to which its credit was refunded, */
-    int64_t day;              /* and its day */
-};
-typedef void store_not_taken_fn(void *arg, const struct store_not_taken *task);
-
-/* Owner only: runs `each` for the tasks that other processes have recorded as not taken since the
- * last call. The store may be changed inside `each`. Cheap if there are none. */
-enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg);
 
 /* The operator may propose an id for a batch whose outcome is unknown. The owner checks it with the
  * upstream, and calls store_resolve_batch() if it is right. A proposal changes nothing else, and
@@ -242,22 +263,10 @@ enum err store_poll_not_taken(struct store *store, store_not_taken_fn *each, voi
  * such UNKNOWN task (without a raw result), its batch is not DONE, or has another id. */
 enum err store_propose_batch(struct store *store, const char *tracking_id, const char *batch_id);
 
-/* Borrowed for the call. */
-struct store_proposal {
-    int64_t batch; /* its number */
-    const char *batch_id;
-};
-typedef void store_proposal_fn(void *arg, const struct store_proposal *proposal);
-
-/* Owner only: deletes the proposals for batches of which nothing is unknown any more, and runs
- * `each` for the others. The store may be changed inside `each`. Cheap if there are none. */
-enum err store_each_proposal(struct store *store, store_proposal_fn *each, void *arg);
-
 /* Deletes a proposal that was wrong, unless another one has replaced it. */
 enum err store_drop_proposal(struct store *store, int64_t batch, const char *batch_id);
 
-/* What became of the proposal for the batch of a task. Returns ERR_NO_ENTRY if there is no such
- * task. */
+/* What became of the proposal for the batch of a task. ERR_NO_ENTRY: there is no such task. */
 enum store_proposal_state {
     STORE_PROPOSED,
     STORE_PROPOSAL_CONFIRMED, /* the outcome of the task is not unknown any more */
@@ -265,6 +274,63 @@ enum store_proposal_state {
 };
 enum err store_proposal_state(struct store *store, const char *tracking_id,
                               enum store_proposal_state *ret_state);
+
+/* ---- news: what the owner reads every second ---- */
+
+/* A task that another process has recorded as not taken. */
+struct store_not_taken {
+    int64_t number;           /* ascending in the order of the records; never reused */
+    const unsigned char *key; /* HASH_SIZE bytes; of its question */
+    const char *client;       /* the account to which its credit was refunded, */
+    int64_t day;              /* and its day */
+};
+
+/* A batch id that the operator proposes; see store_propose_batch(). */
+struct store_proposal {
+    int64_t batch; /* its number */
+    const char *batch_id;
+};
+
+/* A response to a submit in which no batch id was found. */
+struct store_response {
+    int64_t batch; /* its number */
+    const char *notify_token;
+    const void *bytes;
+    size_t len;
+    bool is_lost; /* a task of the batch is unknown, without a raw result */
+};
+
+#define STORE_NEWS_ROWS      1000 /* of each kind in one read, */
+#define STORE_NEWS_RESPONSES 20   /* and responses: searching one takes longer */
+
+struct store_news {
+    bool paused; /* the operator has paused paid lookups */
+    /* Questions whose result other processes deleted or changed: */
+    const unsigned char (*changed)[HASH_SIZE];
+    size_t n_changed;
+    int64_t last_change; /* number of the last record of a change; 0 = none */
+    const struct store_not_taken *not_taken;
+    size_t n_not_taken;
+    int64_t last_not_taken; /* number of the last record; 0 = none */
+    const struct store_proposal *proposals;
+    size_t n_proposals;
+    bool has_settled; /* there are proposals for batches of which nothing is unknown any more */
+    const struct store_response *responses;
+    size_t n_responses;
+    int64_t since_ms; /* of store_read_news() */
+    bool has_more;    /* more changes or tasks not taken are to be read after these */
+};
+
+/* Owner only: reads what store_confirm_news() has not confirmed. Changes nothing, and is cheap if
+ * there is nothing. Responses are those that no process has searched since `since_ms`. What
+ * *ret_news points to is in the arena. */
+enum err store_read_news(struct store *store, int64_t since_ms, struct arena *arena,
+                         struct store_news *ret_news);
+
+/* Owner only: deletes the records of changes and of tasks not taken up to the last ones that were
+ * read, and settled proposals; notes that these responses were searched. Only then does
+ * store_changes_pending() of the other process become false. */
+enum err store_confirm_news(struct store *store, const struct store_news *news);
 
 /* ---- raw results ---- */
 
@@ -289,27 +355,30 @@ enum err store_each_raw(struct store *store, int parser, size_t limit, store_raw
 struct store_parsed {
     const char *tracking_id;
     const struct result *result; /* borrowed; NULL = still not understood */
+    bool is_stored;              /* set by store_put_parsed(): the store has this result now */
 };
 
 /* Records, in one transaction, what that version of the parser made of `n` raw results. A result is
  * stored unless a newer one is, its task becomes ANSWERED, and its raw bytes are deleted. Raw
  * results that were deleted in the meantime are skipped. */
-enum err store_put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
-                          size_t n);
+enum err store_put_parsed(struct store *store, int parser, struct store_parsed *parsed, size_t n);
 
 /* ---- money ---- */
 
-/* Runs `each` for every client with an account on that day. Deletes accounts that are more than
- * STORE_ACCOUNT_DAYS older; recent days stay, in case the clock is set back. Owner only. */
+/* Runs `each` for every client with an account on that day. *ret_not_taken is the number of the
+ * last task that another process has recorded as not taken: the accounts contain the refunds up to
+ * it, and no later one. Deletes accounts that are more than STORE_ACCOUNT_DAYS older; recent days
+ * stay, in case the clock is set back. Owner only. */
 #define STORE_ACCOUNT_DAYS 7
 typedef void store_account_fn(void *arg, const char *client, int64_t credits);
-enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg);
+enum err store_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg,
+                        int64_t *ret_not_taken);
 
 /* Returns the last day that has an account; INT64_MIN if there is none. */
 enum err store_last_day(struct store *store, int64_t *ret_day);
 
-/* Read and set whether the operator has paused paid lookups. The owner polls it to see a change by
- * another process. */
+/* Read and set whether the operator has paused paid lookups. The owner sees a change by another
+ * process in its news. */
 enum err store_paused(struct store *store, bool *ret_paused);
 enum err store_set_paused(struct store *store, bool paused);
 
@@ -319,8 +388,7 @@ enum err store_try(struct store *store, int64_t wall_ms);
 
 /* ---- results ---- */
 
-/* Finds the result of a question; the reference is the caller's. Returns ERR_NO_ENTRY if there is
- * none. */
+/* Finds the result of a question, or ERR_NO_ENTRY; the reference is the caller's. */
 enum err store_find(struct store *store, const unsigned char key[HASH_SIZE],
                     const struct result **ret_result);
 
@@ -343,14 +411,10 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
 /* Deletes one address (compared without ASCII case) from every result; the rest of each result
  * stays. Raw results and responses to submits that contain it are deleted; *ret_n counts these raw
  * results too. No trace of it remains on disk. After store_open_shared(), the owner learns of it by
- * store_poll_changes(), and store_changes_pending() is true until then. */
+ * store_read_news(), and store_changes_pending() is true until it has confirmed that. */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 
-/* Owner only: runs `each` for results that other processes deleted or changed since the last call.
- * Cheap if there are none. */
-enum err store_poll_changes(struct store *store, store_key_fn *each, void *arg);
-
-/* Not for the owner: returns whether a running owner has yet to process the deletions of this
+/* Not for the owner: returns whether a running owner has yet to confirm the deletions of this
  * process. False also if there is no owner. */
 bool store_changes_pending(struct store *store);
 

@@ -111,9 +111,11 @@ static double floor_of(const char *directory, double *took, size_t rounds)
 static enum err begin_batch(struct store *store, const struct store_task *tasks, size_t n,
                             int64_t *ret_batch)
 {
-    const struct store_new_batch batch = {.tasks = tasks, .n = n, .wall_ms = wall_ms()};
+    const struct store_new_batch batch = {
+        .number = store_new_number(), .tasks = tasks, .n = n, .wall_ms = wall_ms()};
 
-    return store_begin_batch(store, &batch, ret_batch);
+    *ret_batch = batch.number;
+    return store_begin_batch(store, &batch);
 }
 
 /* Journals a batch of one task. */
@@ -151,30 +153,65 @@ static double submits_of(struct store *store, double *took, size_t rounds, struc
     return median(took, rounds);
 }
 
-static double ends_of(struct store *store, double *took, const struct task *tasks)
+static const struct result *result_of(const struct task *task)
 {
     static const struct result_email emails[] = {{"info@company.com", "VALID"},
                                                  {"support@company.com", "VALID"}};
 
+    return result_new_answer(&(struct result_facts){
+        .key = task->key,
+        .domain = task->domain,
+        .company_name = "Company",
+        .emails = emails,
+        .n_emails = ARRAY_LEN(emails),
+        .fetched_ms = wall_ms(),
+        .ttl_found_ms = 30 * DAY_MS,
+        .ttl_empty_ms = DAY_MS,
+    });
+}
+
+static void end_task(struct store *store, const struct task *task, const struct result *result)
+{
+    const struct store_end end = {
+        .state = STORE_ANSWERED, .task_id = task->lookup_id, .wall_ms = wall_ms()};
+
+    want(store_end_task(store, task->tracking_id, &end, result, NULL), "store_end_task");
+}
+
+static double ends_of(struct store *store, double *took, const struct task *tasks)
+{
     for (size_t i = 0; i < BATCH; i++) {
-        const struct result *result = result_new_answer(&(struct result_facts){
-            .key = tasks[i].key,
-            .domain = tasks[i].domain,
-            .company_name = "Company",
-            .emails = emails,
-            .n_emails = ARRAY_LEN(emails),
-            .fetched_ms = wall_ms(),
-            .ttl_found_ms = 30 * DAY_MS,
-            .ttl_empty_ms = DAY_MS,
-        });
-        const struct store_end end = {
-            .state = STORE_ANSWERED, .task_id = tasks[i].lookup_id, .wall_ms = wall_ms()};
+        const struct result *result = result_of(&tasks[i]);
         double began = now_ms();
-        want(store_end_task(store, tasks[i].tracking_id, &end, result), "store_end_task");
+        end_task(store, &tasks[i], result);
         took[i] = now_ms() - began;
         result_unref(result);
     }
     return median(took, BATCH);
+}
+
+/* Ends all tasks of a batch: one by one, or as a group. */
+static double whole_batches_of(struct store *store, double *took, size_t rounds, bool as_group)
+{
+    static struct task tasks[BATCH];
+    const struct result *results[BATCH];
+
+    for (size_t i = 0; i < rounds; i++) {
+        submits_of(store, took + i, 1, tasks);
+        for (size_t n = 0; n < BATCH; n++)
+            results[n] = result_of(&tasks[n]);
+        double began = now_ms();
+        if (as_group)
+            want(store_group_begin(store), "store_group_begin");
+        for (size_t n = 0; n < BATCH; n++)
+            end_task(store, &tasks[n], results[n]);
+        if (as_group)
+            want(store_group_end(store), "store_group_end");
+        took[i] = now_ms() - began;
+        for (size_t n = 0; n < BATCH; n++)
+            result_unref(results[n]);
+    }
+    return median(took, rounds);
 }
 
 static void measure_full(struct store *store, double *took, size_t rounds)
@@ -200,10 +237,13 @@ static void measure(struct store *store, const char *directory, double *took, si
     double intent_ms = intents_of(store, took, rounds);
     double submit_ms = submits_of(store, took, rounds / 10 + 1, tasks);
     double end_ms = ends_of(store, took, tasks);
+    double batch_ms = whole_batches_of(store, took, rounds / 100 + 1, false);
+    double group_ms = whole_batches_of(store, took, rounds / 100 + 1, true);
 
     printf("{\"floor_per_s\": %.1f, \"floor_ms\": %.3f, \"intents_per_s\": %.1f, "
-           "\"submit_ms\": %.3f, \"ends_per_s\": %.1f}\n",
-           1e3 / floor_ms, floor_ms, 1e3 / intent_ms, submit_ms, 1e3 / end_ms);
+           "\"submit_ms\": %.3f, \"ends_per_s\": %.1f, \"batch_ends_ms\": %.3f, "
+           "\"group_ends_ms\": %.3f}\n",
+           1e3 / floor_ms, floor_ms, 1e3 / intent_ms, submit_ms, 1e3 / end_ms, batch_ms, group_ms);
 }
 
 int main(int argc, char **argv)

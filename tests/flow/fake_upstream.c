@@ -409,9 +409,9 @@ size_t fake_upstream_largest_batch(const struct fake_upstream *upstream)
 
 static const struct task *task_of(const struct fake_upstream *upstream, const char *domain)
 {
-    for (size_t i = 0; i < upstream->model.n_tasks; i++)
-        if (strcmp(upstream->model.tasks[i]->domain, domain) == 0)
-            return upstream->model.tasks[i];
+    for (size_t i = upstream->model.n_tasks; i > 0; i--)
+        if (strcmp(upstream->model.tasks[i - 1]->domain, domain) == 0)
+            return upstream->model.tasks[i - 1];
     ck_abort_msg("no task of %s", domain);
 }
 

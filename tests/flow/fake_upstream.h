@@ -88,7 +88,7 @@ size_t fake_upstream_calls(const struct fake_upstream *upstream, enum fake_call 
 size_t fake_upstream_ledger(const struct fake_upstream *upstream);
 size_t fake_upstream_ledger_of(const struct fake_upstream *upstream, const char *domain);
 size_t fake_upstream_largest_batch(const struct fake_upstream *upstream);
-/* Return the id of the first task of that domain, its tracking id, and the time at which it ends.
+/* Return the id of the last task of that domain, its tracking id, and the time at which it ends.
  * The task must exist. */
 const char *fake_upstream_task_id(const struct fake_upstream *upstream, const char *domain);
 /* Returns the id of its batch. */

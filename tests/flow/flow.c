@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "fake_transport.h"
+#include "held_calls.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -95,6 +96,7 @@ void flow_restart(void)
         if (flow.callers[i]->answers == 0)
             engine_abandon(flow.engine, flow.callers[i]->request.ticket);
     engine_turn(flow.engine);
+    held_calls_end();
     engine_free(flow.engine);
     cache_free(flow.cache);
     start_engine(clock);
@@ -103,6 +105,7 @@ void flow_restart(void)
 
 void flow_end(void)
 {
+    held_calls_end();
     engine_drain(flow.engine, 0);
     engine_turn(flow.engine);
     for (size_t i = 0; i < flow.n_callers; i++)
@@ -230,16 +233,21 @@ static void count_return(struct engine_call *call)
     (*(int *)call->arg)++;
 }
 
+void flow_post(struct engine_call *call, int *returns)
+{
+    call->reply_to = flow.inbox;
+    call->done = count_return;
+    call->arg = returns;
+    engine_post(flow.engine, call);
+    flow_settle();
+    inbox_run_all(flow.inbox);
+}
+
 void flow_call(struct engine_call *call)
 {
     int returns = 0;
 
-    call->reply_to = flow.inbox;
-    call->done = count_return;
-    call->arg = &returns;
-    engine_post(flow.engine, call);
-    flow_settle();
-    inbox_run_all(flow.inbox);
+    flow_post(call, &returns);
     ck_assert_int_eq(returns, 1);
 }
 

@@ -95,6 +95,10 @@ struct caller *flow_request_with_quota(const char *client, int64_t quota, const 
 /* Posts a call to the engine and runs until it has returned, exactly once. */
 void flow_call(struct engine_call *call);
 
+/* Posts a call that may return later, when inbox_run_all(flow.inbox) runs; counts that in
+ * *returns. */
+void flow_post(struct engine_call *call, int *returns);
+
 /* Runs until nothing more happens at this instant. */
 void flow_settle(void);
 

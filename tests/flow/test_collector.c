@@ -270,7 +270,7 @@ TEST(collector_with_only_the_documented_list_finds_failed_tasks)
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(good->err, ERR_OK);
     ck_assert_int_eq(bad->err, ERR_LOOKUP_FAILED);
-    ck_assert_str_eq(bad->detail, "the upstream reports this lookup as failed");
+    ck_assert_ptr_nonnull(strstr(bad->detail, "the upstream reports this lookup as failed"));
 }
 
 TEST(collector_with_a_failing_filter_requests_little)

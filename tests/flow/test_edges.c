@@ -25,7 +25,7 @@ static struct question *question_about(const char *domain)
 }
 
 /* Stores a batch with one task; returns its number. */
-static int64_t begin_batch(const char *domain, const char *id)
+static int64_t begin_batch(const char *domain, const char *id, int64_t intended_ms)
 {
     struct question *question = question_about(domain);
     const struct store_task task = {.tracking_id = id,
@@ -33,15 +33,12 @@ static int64_t begin_batch(const char *domain, const char *id)
                                     .key = question->key,
                                     .parts = question->parts,
                                     .client = "client"};
-    int64_t batch = 0;
+    const struct store_new_batch batch = {
+        .number = store_new_number(), .tasks = &task, .n = 1, .wall_ms = intended_ms};
 
-    ck_assert_int_eq(store_begin_batch(
-                         flow.store,
-                         &(struct store_new_batch){.tasks = &task, .n = 1, .wall_ms = FLOW_WALL_MS},
-                         &batch),
-                     ERR_OK);
+    ck_assert_int_eq(store_begin_batch(flow.store, &batch), ERR_OK);
     question_free(question);
-    return batch;
+    return batch.number;
 }
 
 TEST(recovery_of_two_batches_for_one_question_resumes_the_first)
@@ -49,7 +46,7 @@ TEST(recovery_of_two_batches_for_one_question_resumes_the_first)
     struct store_stats stats;
 
     for (int i = 0; i < 2; i++) {
-        int64_t batch = begin_batch("milvali.com", i ? "second" : "first");
+        int64_t batch = begin_batch("milvali.com", i ? "second" : "first", FLOW_WALL_MS + i);
         ck_assert_int_eq(store_submitted(flow.store, batch, i ? "b2" : "b1", FLOW_WALL_MS), ERR_OK);
     }
     flow_restart();
@@ -65,8 +62,8 @@ TEST(cooldown_of_unknown_result_without_detail_gets_one)
 {
     const struct store_end end = {.state = STORE_UNKNOWN, .wall_ms = FLOW_WALL_MS};
 
-    ck_assert_int_eq(store_end_batch(flow.store, begin_batch("milvali.com", "first"), &end),
-                     ERR_OK);
+    int64_t batch = begin_batch("milvali.com", "first", FLOW_WALL_MS);
+    ck_assert_int_eq(store_end_batch(flow.store, batch, &end), ERR_OK);
     flow_restart();
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
     flow_settle();
@@ -98,13 +95,10 @@ static void leave_unknown(size_t n)
                                         .client = "client"};
         if (at < 99)
             continue;
-        int64_t batch;
-        ck_assert_int_eq(store_begin_batch(flow.store,
-                                           &(struct store_new_batch){
-                                               .tasks = tasks, .n = 100, .wall_ms = FLOW_WALL_MS},
-                                           &batch),
-                         ERR_OK);
-        ck_assert_int_eq(store_end_batch(flow.store, batch, &end), ERR_OK);
+        const struct store_new_batch batch = {
+            .number = store_new_number(), .tasks = tasks, .n = 100, .wall_ms = FLOW_WALL_MS};
+        ck_assert_int_eq(store_begin_batch(flow.store, &batch), ERR_OK);
+        ck_assert_int_eq(store_end_batch(flow.store, batch.number, &end), ERR_OK);
     }
 }
 

@@ -30,6 +30,7 @@ TEST(pause_fails_queued_lookups_and_stops_paid_lookups)
     ck_assert_int_eq(still->err, ERR_PAUSED);
     ck_assert_int_eq(store_set_paused(flow.store, false), ERR_OK);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
+    flow_settle();
     struct caller *again = flow_request("late.com", WAIT_MS);
     flow_advance(60000);
     ck_assert_int_eq(again->err, ERR_OK);

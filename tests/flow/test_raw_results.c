@@ -2,6 +2,8 @@
 /* test_raw_results.c - tests that paid results of an earlier version that could not be understood
  * are parsed again after a restart, and answered without being paid for again. */
 #include "flow.h"
+#include "held_calls.h"
+#include "lookup/engine_state.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -33,21 +35,36 @@ static int64_t wall_ms(void)
     return engine_clock(flow.engine)->wall_ms;
 }
 
-/* Stores what a version with that parser read of a domain and could not understand. */
-static void add_raw(const char *domain, const char *tracking_id, int parser, const char *body)
+static struct question *question_about(const char *domain)
 {
     const struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
-    struct question *question;
+    struct question *question = NULL;
     struct errmsg why;
-    int64_t batch;
 
     ck_assert_int_eq(question_new(fields, &question, &why), ERR_OK);
+    return question;
+}
+
+/* Ends a task of the question as `end` says, and stores `keep` unless NULL. */
+static void add_ended(const struct question *question, const char *tracking_id,
+                      const struct store_end *end, const struct result *keep)
+{
     const struct store_task task = {.tracking_id = tracking_id,
                                     .lookup_id = tracking_id,
                                     .key = question->key,
                                     .parts = question->parts,
                                     .client = "client"};
-    const struct store_new_batch new = {.tasks = &task, .n = 1, .wall_ms = wall_ms()};
+    const struct store_new_batch new = {
+        .number = store_new_number(), .tasks = &task, .n = 1, .wall_ms = wall_ms()};
+    ck_assert_int_eq(store_begin_batch(flow.store, &new), ERR_OK);
+    ck_assert_int_eq(store_submitted(flow.store, new.number, "batch", wall_ms()), ERR_OK);
+    ck_assert_int_eq(store_end_task(flow.store, tracking_id, end, keep, NULL), ERR_OK);
+}
+
+/* Stores what a version with that parser read of a domain and could not understand. */
+static void add_raw(const char *domain, const char *tracking_id, int parser, const char *body)
+{
+    struct question *question = question_about(domain);
     const struct store_end end = {.state = STORE_UNKNOWN,
                                   .task_id = "task",
                                   .err = ERR_UPSTREAM_INVALID_RESPONSE,
@@ -55,9 +72,7 @@ static void add_raw(const char *domain, const char *tracking_id, int parser, con
                                   .raw = body,
                                   .raw_len = strlen(body),
                                   .parser = parser};
-    ck_assert_int_eq(store_begin_batch(flow.store, &new, &batch), ERR_OK);
-    ck_assert_int_eq(store_submitted(flow.store, batch, "batch", wall_ms()), ERR_OK);
-    ck_assert_int_eq(store_end_task(flow.store, tracking_id, &end, NULL), ERR_OK);
+    add_ended(question, tracking_id, &end, NULL);
     question_free(question);
 }
 
@@ -157,6 +172,52 @@ TEST(raw_results_wait_for_a_disk_that_works)
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(stored().raw, 0);
     ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
+}
+
+/* The rows are gone then, but their questions are still in cooldown. */
+TEST(raw_results_are_available_although_the_reply_was_lost)
+{
+    add_many();
+    flow_restart();
+    ck_assert_uint_eq(cooldowns_count(flow.engine->results.cooldowns), MANY - 100);
+    weak_store_lose(flow.store, WEAK_PUT_PARSED, true);
+    flow_advance(1000);
+    weak_store_lose(flow.store, WEAK_PUT_PARSED, false);
+    ck_assert_uint_eq(stored().raw, MANY - 120);
+    ck_assert_uint_eq(cooldowns_count(flow.engine->results.cooldowns), MANY - 100);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(stored().raw, 0);
+    ck_assert_uint_eq(cooldowns_count(flow.engine->results.cooldowns), 0);
+}
+
+/* A lookup of the question ended between the read and the write of a step. */
+TEST(raw_result_does_not_remove_a_newer_result_from_memory)
+{
+    const struct store_end end = {.state = STORE_ANSWERED, .wall_ms = wall_ms()};
+
+    add_many();
+    flow_restart();
+    held_calls_set(HOLD_POSTED, "put_parsed");
+    flow_advance(1000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    struct question *question = question_about(flow_company(40)); /* of this step */
+    const struct result *newer =
+        result_new_answer(&(struct result_facts){.key = question->key,
+                                                 .domain = question->parts.domain,
+                                                 .company_name = "",
+                                                 .fetched_ms = wall_ms(),
+                                                 .ttl_found_ms = DAY_MS,
+                                                 .ttl_empty_ms = DAY_MS});
+    add_ended(question, "newer", &end, newer);
+    cache_put(flow.cache, newer);
+    held_calls_release();
+    flow_advance(2000);
+    ck_assert_uint_eq(stored().raw, 0);
+    const struct result *cached = cache_find(flow.cache, question->key);
+    ck_assert_ptr_eq(cached, newer);
+    result_unref(cached);
+    result_unref(newer);
+    question_free(question);
 }
 
 TEST(raw_results_are_trimmed_after_ninety_days)

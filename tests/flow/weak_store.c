@@ -7,13 +7,18 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct weak_store {
     struct store store;
     struct store *inner;
     bool is_volatile;
-    bool fails[WEAK_CALLS];
+    bool fails[WEAK_CALLS], loses[WEAK_CALLS];
     size_t calls[WEAK_CALLS];
+    /* The records of another process; their numbers begin with 1. */
+    unsigned char changed[WEAK_NEWS][HASH_SIZE];
+    struct store_not_taken not_taken[WEAK_NEWS];
+    size_t n_changed, n_not_taken, n_changes_confirmed, n_refunds_confirmed;
 };
 
 static struct weak_store *weak(const struct store *store)
@@ -32,9 +37,15 @@ static struct store *behind(struct store *store, enum weak_call call)
     return me->inner;
 }
 
+/* Returns what the caller gets. */
+static enum err confirm(struct store *store, enum weak_call call, enum err err)
+{
+    return weak(store)->loses[call] ? ERR_STORAGE_UNAVAILABLE : err;
+}
+
 #define PASS(call, expression)                                                                     \
     struct store *inner = behind(store, call);                                                     \
-    return inner ? (expression) : ERR_STORAGE_UNAVAILABLE
+    return inner ? confirm(store, call, (expression)) : ERR_STORAGE_UNAVAILABLE
 
 static void close_it(struct store *store)
 {
@@ -47,10 +58,9 @@ static bool is_durable(struct store *store)
     return !weak(store)->is_volatile;
 }
 
-static enum err begin_batch(struct store *store, const struct store_new_batch *batch,
-                            int64_t *ret_batch)
+static enum err begin_batch(struct store *store, const struct store_new_batch *batch)
 {
-    PASS(WEAK_BEGIN_BATCH, store_begin_batch(inner, batch, ret_batch));
+    PASS(WEAK_BEGIN_BATCH, store_begin_batch(inner, batch));
 }
 
 static enum err sending(struct store *store, int64_t batch, int64_t day, const char *notify_token)
@@ -73,16 +83,16 @@ static enum err submitted(struct store *store, int64_t batch, const char *batch_
     PASS(WEAK_SUBMITTED, store_submitted(inner, batch, batch_id, wall_ms));
 }
 
-static enum err split(struct store *store, int64_t batch, const char *const *ids, size_t n,
-                      int64_t wall_ms, int64_t *ret_half)
+static enum err split(struct store *store, int64_t batch, int64_t half, const char *const *ids,
+                      size_t n, int64_t wall_ms)
 {
-    PASS(WEAK_SPLIT, store_split(inner, batch, ids, n, wall_ms, ret_half));
+    PASS(WEAK_SPLIT, store_split(inner, batch, half, ids, n, wall_ms));
 }
 
 static enum err end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                         const struct result *keep)
+                         const struct result *keep, bool *ret_stored)
 {
-    PASS(WEAK_END_TASK, store_end_task(inner, tracking_id, end, keep));
+    PASS(WEAK_END_TASK, store_end_task(inner, tracking_id, end, keep, ret_stored));
 }
 
 static enum err end_batch(struct store *store, int64_t batch, const struct store_end *end)
@@ -101,9 +111,10 @@ static enum err each_unknown(struct store *store, int64_t since_ms, size_t limit
     return store_each_unknown(weak(store)->inner, since_ms, limit, each, arg);
 }
 
-static enum err accounts(struct store *store, int64_t day, store_account_fn *each, void *arg)
+static enum err accounts(struct store *store, int64_t day, store_account_fn *each, void *arg,
+                         int64_t *ret_not_taken)
 {
-    return store_accounts(weak(store)->inner, day, each, arg);
+    return store_accounts(weak(store)->inner, day, each, arg, ret_not_taken);
 }
 
 static enum err last_day(struct store *store, int64_t *ret_day)
@@ -158,8 +169,7 @@ static enum err each_raw(struct store *store, int parser, size_t limit, store_ra
     return store_each_raw(weak(store)->inner, parser, limit, each, arg);
 }
 
-static enum err put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
-                           size_t n)
+static enum err put_parsed(struct store *store, int parser, struct store_parsed *parsed, size_t n)
 {
     PASS(WEAK_PUT_PARSED, store_put_parsed(inner, parser, parsed, n));
 }
@@ -172,12 +182,6 @@ static enum err find_batch(struct store *store, const char *token, store_batch_f
 static enum err read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg)
 {
     PASS(WEAK_FIND_BATCH, store_read_batch(inner, batch, each, arg));
-}
-
-static enum err take_responses(struct store *store, int64_t since_ms, size_t limit,
-                               store_batch_fn *each, void *arg)
-{
-    PASS(WEAK_FIND_BATCH, store_take_responses(inner, since_ms, limit, each, arg));
 }
 
 static enum err batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
@@ -201,19 +205,9 @@ static enum err resolve_task(struct store *store, const char *tracking_id,
     PASS(WEAK_RESOLVE, store_resolve_task(inner, tracking_id, end, keep));
 }
 
-static enum err poll_not_taken(struct store *store, store_not_taken_fn *each, void *arg)
-{
-    return store_poll_not_taken(weak(store)->inner, each, arg);
-}
-
 static enum err propose_batch(struct store *store, const char *tracking_id, const char *batch_id)
 {
     return store_propose_batch(weak(store)->inner, tracking_id, batch_id);
-}
-
-static enum err each_proposal(struct store *store, store_proposal_fn *each, void *arg)
-{
-    return store_each_proposal(weak(store)->inner, each, arg);
 }
 
 static enum err drop_proposal(struct store *store, int64_t batch, const char *batch_id)
@@ -232,9 +226,36 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
     return store_stats(weak(store)->inner, ret_stats);
 }
 
-static enum err poll_changes(struct store *store, store_key_fn *each, void *arg)
+/* The store in memory has no records of other processes. */
+static enum err add_news(const struct weak_store *me, enum err err, struct store_news *news)
 {
-    PASS(WEAK_POLL_CHANGES, store_poll_changes(inner, each, arg));
+    if (err)
+        return err;
+    news->changed = &me->changed[me->n_changes_confirmed];
+    news->n_changed = me->n_changed - me->n_changes_confirmed;
+    news->last_change = news->n_changed ? (int64_t)me->n_changed : 0;
+    news->not_taken = &me->not_taken[me->n_refunds_confirmed];
+    news->n_not_taken = me->n_not_taken - me->n_refunds_confirmed;
+    news->last_not_taken = news->n_not_taken ? (int64_t)me->n_not_taken : 0;
+    return ERR_OK;
+}
+
+static enum err read_news(struct store *store, int64_t since_ms, struct arena *arena,
+                          struct store_news *ret_news)
+{
+    PASS(WEAK_READ_NEWS,
+         add_news(weak(store), store_read_news(inner, since_ms, arena, ret_news), ret_news));
+}
+
+static enum err confirm_news(struct store *store, const struct store_news *news)
+{
+    struct weak_store *me = weak(store);
+
+    if (!me->fails[WEAK_CONFIRM_NEWS] && news->last_change)
+        me->n_changes_confirmed = (size_t)news->last_change;
+    if (!me->fails[WEAK_CONFIRM_NEWS] && news->last_not_taken)
+        me->n_refunds_confirmed = (size_t)news->last_not_taken;
+    PASS(WEAK_CONFIRM_NEWS, store_confirm_news(inner, news));
 }
 
 static const struct store_driver driver = {
@@ -259,20 +280,18 @@ static const struct store_driver driver = {
     .find_lookup = find_lookup,
     .forget_key = forget_key,
     .forget_domain = forget_domain,
-    .poll_changes = poll_changes,
+    .read_news = read_news,
+    .confirm_news = confirm_news,
     .trim = trim,
     .each_raw = each_raw,
     .put_parsed = put_parsed,
     .find_batch = find_batch,
     .read_batch = read_batch,
-    .take_responses = take_responses,
     .batch_of = batch_of,
     .resolve_batch = resolve_batch,
     .resolve_not_taken = resolve_not_taken,
     .resolve_task = resolve_task,
-    .poll_not_taken = poll_not_taken,
     .propose_batch = propose_batch,
-    .each_proposal = each_proposal,
     .drop_proposal = drop_proposal,
     .proposal_state = proposal_state,
     .stats = stats,
@@ -299,9 +318,40 @@ void weak_store_fail_all(struct store *store, bool fails)
         weak(store)->fails[i] = fails;
 }
 
+void weak_store_lose(struct store *store, enum weak_call call, bool loses)
+{
+    weak(store)->loses[call] = loses;
+}
+
 void weak_store_set_durable(struct store *store, bool is_durable)
 {
     weak(store)->is_volatile = !is_durable;
+}
+
+void weak_store_note_change(struct store *store, const unsigned char key[HASH_SIZE])
+{
+    struct weak_store *me = weak(store);
+
+    ck_assert_uint_lt(me->n_changed, WEAK_NEWS);
+    memcpy(me->changed[me->n_changed++], key, HASH_SIZE);
+}
+
+void weak_store_note_not_taken(struct store *store, const unsigned char key[HASH_SIZE],
+                               const char *client, int64_t day)
+{
+    struct weak_store *me = weak(store);
+
+    ck_assert_uint_lt(me->n_not_taken, WEAK_NEWS);
+    me->n_not_taken++;
+    me->not_taken[me->n_not_taken - 1] =
+        (struct store_not_taken){(int64_t)me->n_not_taken, key, client, day};
+}
+
+size_t weak_store_unconfirmed(const struct store *store)
+{
+    const struct weak_store *me = weak(store);
+
+    return me->n_changed - me->n_changes_confirmed + me->n_not_taken - me->n_refunds_confirmed;
 }
 
 size_t weak_store_calls(const struct store *store, enum weak_call call)

@@ -21,7 +21,8 @@ enum weak_call {
     WEAK_FORGET,
     WEAK_TRY,
     WEAK_SET_PAUSED,
-    WEAK_POLL_CHANGES,
+    WEAK_READ_NEWS,
+    WEAK_CONFIRM_NEWS,
     WEAK_PUT_PARSED,
     WEAK_FIND_BATCH,
     WEAK_RESOLVE,
@@ -34,9 +35,24 @@ struct store *weak_store_new(const struct store_options *options);
 void weak_store_fail(struct store *store, enum weak_call call, bool fails);
 void weak_store_fail_all(struct store *store, bool fails);
 
+/* From now on, makes calls of that kind lose their confirmation: they are made, and return
+ * ERR_STORAGE_UNAVAILABLE. */
+void weak_store_lose(struct store *store, enum weak_call call, bool loses);
+
 /* Says whether the store claims to outlive the process, as it does at first: flow_restart() keeps
  * it. */
 void weak_store_set_durable(struct store *store, bool is_durable);
+
+/* Records what another process does beside the owner, for its news: it deletes or changes the
+ * result of the question with that key, or refunds a task of it (see struct store_not_taken). At
+ * most WEAK_NEWS of each. */
+#define WEAK_NEWS 4
+void weak_store_note_change(struct store *store, const unsigned char key[HASH_SIZE]);
+void weak_store_note_not_taken(struct store *store, const unsigned char key[HASH_SIZE],
+                               const char *client, int64_t day);
+
+/* Returns the number of these records that are not confirmed. */
+size_t weak_store_unconfirmed(const struct store *store);
 
 /* Returns the number of calls of that kind that were passed on. */
 size_t weak_store_calls(const struct store *store, enum weak_call call);

@@ -173,10 +173,11 @@ static void intend(struct world *world, unsigned which)
         .parts = {.domain = "a.com", .company_name = "A", .city = "", .state = "", .country = ""},
         .client = names[model->client],
         .day = model->credit.day};
+    model->batch = store_new_number();
     FUZZ_WANT(!store_begin_batch(
         world->store,
-        &(struct store_new_batch){.tasks = &task, .n = 1, .wall_ms = world->clock.wall_ms},
-        &model->batch));
+        &(struct store_new_batch){
+            .number = model->batch, .tasks = &task, .n = 1, .wall_ms = world->clock.wall_ms}));
 }
 
 static void send_again(struct world *world, unsigned which)

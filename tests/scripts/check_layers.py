@@ -43,11 +43,14 @@ DEPENDENCIES = {
                               "server/model/result.h", "base/"],
     "server/http/net/": ["base/"],
     "server/lookup/": ["server/lookup/batching/", "server/lookup/records/", "server/lookup/money/",
-                       "server/model/", "server/cache/", "server/store/store.h", "client/", "base/"],
+                       "server/model/", "server/cache/", "server/store/store.h", "server/store/calls.h",
+                       "server/store/calls_upkeep.h", "client/", "base/"],
     "server/lookup/batching/": ["server/lookup/records/", "server/lookup/money/", "server/model/",
-                                "server/store/store.h", "client/openmart/openmart.h", "base/"],
+                                "server/store/store.h", "server/store/calls.h",
+                                "client/openmart/openmart.h", "base/"],
     "server/lookup/records/": ["server/lookup/money/", "server/model/", "server/cache/",
-                               "server/store/store.h", "client/openmart/openmart.h", "base/"],
+                               "server/store/store.h", "server/store/calls.h", "server/store/calls_upkeep.h",
+                               "client/openmart/openmart.h", "base/"],
     "server/lookup/money/": ["server/model/", "server/store/store.h", "client/openmart/openmart.h",
                              "base/"],
     "server/cache/": ["server/model/", "base/"],
@@ -81,13 +84,15 @@ SYSTEM_UNI = {"unistd.h"}
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
     # A private header each: the members of a request, of a worker, of the engine and of the circuit
-    # breaker, the table of the options, and the interface of a driver. The parts of a batch know its members.
+    # breaker, an entry of the journal, the table of the options, and the interface of a driver. The
+    # parts of a batch know its members.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),
     frozenset({"server/http/core/worker", "server/http/core/worker_state"}),
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
     frozenset({"server/lookup/batching/batch", "server/lookup/batching/batch_split",
                "server/lookup/batching/batch_payment", "server/lookup/batching/batch_results"}),
+    frozenset({"server/lookup/records/journal", "server/lookup/records/journal_entry"}),
     frozenset({"server/lookup/batching/circuit_breaker", "server/lookup/batching/circuit_state"}),
     frozenset({"server/store/store", "server/store/driver"}),
 ]

@@ -17,7 +17,7 @@ STRANGER = "0" * 32
 def token_of(store):
     """Returns the notify token of the last batch, which the upstream has received with each task."""
     with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
-        return database.execute("SELECT notify_token FROM batches ORDER BY number DESC").fetchone()[0]
+        return database.execute("SELECT notify_token FROM batches ORDER BY intended_ms DESC").fetchone()[0]
 
 
 @pytest.fixture

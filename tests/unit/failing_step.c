@@ -10,6 +10,13 @@
 static int countdown; /* 0 = no statement fails */
 static int failure, n_checks;
 static bool has_failed;
+static int (*real)(sqlite3_stmt *);
+
+/* Before there are threads. */
+__attribute__((constructor)) static void find_real(void)
+{
+    *(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
+}
 
 static bool is_counted(const char *sql)
 {
@@ -18,14 +25,12 @@ static bool is_counted(const char *sql)
 
 int sqlite3_step(sqlite3_stmt *statement)
 {
-    static int (*real)(sqlite3_stmt *);
     const char *sql = sqlite3_sql(statement); /* NULL for one of the library's own */
 
     if (!sql)
         sql = "";
-    if (!real)
-        *(void **)&real = dlsym(RTLD_NEXT, "sqlite3_step");
-    n_checks += strncmp(sql, "PRAGMA quick_check", strlen("PRAGMA quick_check")) == 0;
+    if (strncmp(sql, "PRAGMA quick_check", strlen("PRAGMA quick_check")) == 0)
+        n_checks++;
     if (countdown && is_counted(sql) && --countdown == 0) {
         has_failed = true;
         return failure;

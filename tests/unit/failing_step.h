@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* failing_step.h - replaces sqlite3_step(), so that one statement fails on command. For one
- * thread. */
+/* failing_step.h - replaces sqlite3_step(), so that one statement fails on command. To be
+ * used while one thread uses SQLite. */
 #ifndef UNIT_FAILING_STEP_H
 #define UNIT_FAILING_STEP_H
 

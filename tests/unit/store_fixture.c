@@ -25,6 +25,7 @@ const struct store_end store_failed = {.state = STORE_FAILED,
                                        .wall_ms = STORE_NOW_MS + 5};
 
 static char folder[40], path[64], url[80];
+static struct arena arena; /* of the news */
 static struct sample {
     unsigned char key[HASH_SIZE];
     char tracking_id[ID_TEXT], lookup_id[ID_TEXT];
@@ -54,6 +55,7 @@ static int remove_one(const char *name, const struct stat *status, int type, str
 void store_fixture_teardown(void)
 {
     store_close(TAKE(store));
+    arena_free(&arena);
     nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -147,18 +149,21 @@ struct store_task store_task_of(size_t i)
                                .client = "client"};
 }
 
+int64_t store_add(struct store *in, struct store_new_batch batch)
+{
+    if (!batch.number)
+        batch.number = store_new_number();
+    ck_assert_int_eq(store_begin_batch(in, &batch), ERR_OK);
+    return batch.number;
+}
+
 int64_t store_add_batch(struct store *in, size_t from, size_t n)
 {
     struct store_task tasks[100];
-    int64_t batch = -1;
 
     for (size_t i = 0; i < n; i++)
         tasks[i] = store_task_of(from + i);
-    ck_assert_int_eq(
-        store_begin_batch(
-            in, &(struct store_new_batch){.tasks = tasks, .n = n, .wall_ms = STORE_NOW_MS}, &batch),
-        ERR_OK);
-    return batch;
+    return store_add(in, (struct store_new_batch){.tasks = tasks, .n = n, .wall_ms = STORE_NOW_MS});
 }
 
 const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms)
@@ -185,7 +190,7 @@ void store_end_answered(struct store *in, size_t i, const char *domain, int64_t 
         .state = STORE_ANSWERED, .task_id = "task", .wall_ms = STORE_NOW_MS + (int64_t)i};
     const struct result *answer = store_answer(i, domain, ttl_ms);
 
-    ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer), ERR_OK);
+    ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer, NULL), ERR_OK);
     result_unref(answer);
 }
 
@@ -194,7 +199,7 @@ void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep)
     struct store_end end = store_failed;
 
     end.wall_ms = wall_ms;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, keep, NULL), ERR_OK);
 }
 
 /* ---- inspection ---- */
@@ -237,6 +242,22 @@ enum err store_kept(struct store *in, size_t i)
         err = result->err;
     result_unref(result);
     return err;
+}
+
+struct store_news store_news_since(struct store *in, int64_t since_ms)
+{
+    struct store_news news = {0};
+
+    ck_assert_int_eq(store_read_news(in, since_ms, &arena, &news), ERR_OK);
+    return news;
+}
+
+struct store_news store_take_news(struct store *in, int64_t since_ms)
+{
+    struct store_news news = store_news_since(in, since_ms);
+
+    ck_assert_int_eq(store_confirm_news(in, &news), ERR_OK);
+    return news;
 }
 
 /* ---- files ---- */

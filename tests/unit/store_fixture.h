@@ -39,7 +39,10 @@ const char *store_tracking_id(size_t i);
 const char *store_lookup_id(size_t i);
 struct store_task store_task_of(size_t i);
 
-/* Writes a batch with the tasks from..from+n-1 and returns its number. */
+/* Writes a batch, and returns its number: a new one if it has none. */
+int64_t store_add(struct store *store, struct store_new_batch batch);
+
+/* The same, with the tasks from..from+n-1. */
 int64_t store_add_batch(struct store *store, size_t from, size_t n);
 
 /* Returns a result of the i-th question, about `domain`: info@DOMAIN and sales@DOMAIN, which
@@ -66,6 +69,12 @@ struct store_seen store_look(struct store *store, int64_t batch);
 /* Returns the error of the stored result of the i-th question; ERR_NO_ENTRY if no result is
  * stored. */
 enum err store_kept(struct store *store, size_t i);
+
+/* Read the news of the owner, with the responses that were not searched since `since_ms`, and
+ * assert success; store_take_news() confirms them too. What they point to stays until the end of
+ * the test. */
+struct store_news store_news_since(struct store *store, int64_t since_ms);
+struct store_news store_take_news(struct store *store, int64_t since_ms);
 
 /* Returns whether the bytes of `needle` are anywhere in the database or its write-ahead log. */
 bool store_files_hold(const char *needle);

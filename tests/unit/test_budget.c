@@ -127,9 +127,53 @@ TEST(budget_refund_by_another_process_gives_back_a_credit_of_today)
     struct credit spent = reserve(&ann);
 
     budget_commit(budget, &spent);
-    budget_note_refund(budget, "ann", 20000);
+    budget_note_refund(budget, &(struct store_not_taken){1, NULL, "ann", 20000});
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
     ck_assert_int_eq(budget_state(budget).spent, 0);
+}
+
+TEST(budget_refund_by_another_process_counts_once)
+{
+    const struct store_not_taken first = {7, NULL, "ann", 20000};
+    struct credit spent[2] = {reserve(&ann), reserve(&ann)};
+
+    for (int i = 0; i < 2; i++)
+        budget_commit(budget, &spent[i]);
+    for (int i = 0; i < 2; i++)
+        budget_note_refund(budget, &first);
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
+}
+
+/* ---- the accounts of the start ---- */
+
+static enum err last_day(struct store *store, int64_t *ret_day)
+{
+    (void)store;
+    *ret_day = 20000;
+    return ERR_OK;
+}
+
+static enum err two_credits(struct store *store, int64_t day, store_account_fn *each, void *arg,
+                            int64_t *ret_not_taken)
+{
+    (void)store;
+    ck_assert_int_eq(day, 20000);
+    each(arg, "ann", 2);
+    *ret_not_taken = 7;
+    return ERR_OK;
+}
+
+/* `emailsd resolve --not-taken` may run while the daemon starts. */
+TEST(budget_refund_that_the_accounts_contain_is_not_counted_again)
+{
+    static const struct store_driver driver = {.last_day = last_day, .accounts = two_credits};
+    struct store store = {&driver};
+
+    ck_assert_int_eq(budget_load(budget, &store), ERR_OK);
+    budget_note_refund(budget, &(struct store_not_taken){7, NULL, "ann", 20000});
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 2);
+    budget_note_refund(budget, &(struct store_not_taken){8, NULL, "ann", 20000});
+    ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
 }
 
 /* Of a client without an account, of the day before, and when every credit is still pending. */
@@ -145,7 +189,8 @@ LOOP_TEST(budget_refund_by_another_process_is_only_of_credits_counted_as_spent, 
 
     if (!not_refunded[_i].is_pending)
         budget_commit(budget, &credit);
-    budget_note_refund(budget, not_refunded[_i].client, not_refunded[_i].day);
+    budget_note_refund(
+        budget, &(struct store_not_taken){1, NULL, not_refunded[_i].client, not_refunded[_i].day});
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
     ck_assert_int_eq(budget_state(budget).spent, 1);
 }

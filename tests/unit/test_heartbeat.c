@@ -10,6 +10,7 @@ TEST(heartbeat_not_started_is_old_without_lag)
 
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 5000), 5000);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 5000), 0);
+    ck_assert(!heartbeat_is_busy(&heartbeat));
 }
 
 TEST(heartbeat_busy_has_age_and_lag)
@@ -19,6 +20,7 @@ TEST(heartbeat_busy_has_age_and_lag)
     heartbeat_busy(&heartbeat, 1000);
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 1300), 300);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 1300), 300);
+    ck_assert(heartbeat_is_busy(&heartbeat));
 }
 
 TEST(heartbeat_waiting_has_age_without_lag)
@@ -29,6 +31,7 @@ TEST(heartbeat_waiting_has_age_without_lag)
     heartbeat_idle(&heartbeat, 1100);
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 1300), 200);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 1300), 0);
+    ck_assert(!heartbeat_is_busy(&heartbeat));
 }
 
 TEST(heartbeat_stopped_has_no_age)
@@ -39,6 +42,7 @@ TEST(heartbeat_stopped_has_no_age)
     heartbeat_stop(&heartbeat);
     ck_assert_int_eq(heartbeat_age_ms(&heartbeat, 99999), 0);
     ck_assert_int_eq(heartbeat_lag_ms(&heartbeat, 99999), 0);
+    ck_assert(!heartbeat_is_busy(&heartbeat));
 }
 
 TEST(heartbeat_with_earlier_clock_is_not_negative)

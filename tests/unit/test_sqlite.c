@@ -69,18 +69,6 @@ TEST(sqlite_reopened_applies_its_limits)
     ck_assert_int_eq(store_kept(store, 5), ERR_OK);
 }
 
-TEST(sqlite_reopened_does_not_reuse_batch_numbers)
-{
-    const struct store_end end = {.state = STORE_FAILED, .err = ERR_LOOKUP_FAILED};
-
-    store = store_open_limited(store_url(), 0, 0);
-    int64_t first = store_add_batch(store, 0, 1);
-    ck_assert_int_eq(store_end_batch(store, first, &end), ERR_OK);
-    store_close(TAKE(store));
-    store = store_open_limited(store_url(), 0, 0);
-    ck_assert_int_gt(store_add_batch(store, 1, 1), first);
-}
-
 /* ---- a kill ---- */
 
 /* Runs `work` in a process that is killed after it, without a close. */
@@ -101,23 +89,31 @@ static void killed_after(void (*work)(void))
 static void work_of_a_life(void)
 {
     struct store *mine = store_open_roomy(store_url());
-    int64_t batch = store_add_batch(mine, 0, 3);
+    struct store_task tasks[] = {store_task_of(0), store_task_of(1), store_task_of(2)};
+    int64_t batch = store_add(mine, (struct store_new_batch){.number = 4, .tasks = tasks, .n = 3});
 
     store_end_answered(mine, 1, "milvali.com", STORE_DAY_MS);
     store_submitted(mine, batch, "batch-4711", STORE_NOW_MS);
-    store_add_batch(mine, 10, 1);
+    tasks[0] = store_task_of(10);
+    store_add(mine, (struct store_new_batch){.number = 2, .tasks = tasks, .n = 1});
 }
 
 TEST(sqlite_killed_keeps_acknowledged_work_and_the_lock)
 {
     killed_after(work_of_a_life);
     store = store_open_roomy(store_url());
-    struct store_seen seen = store_look(store, 1);
+    struct store_seen seen = store_look(store, 4);
     ck_assert_int_eq(seen.state, STORE_SUBMITTED);
     ck_assert_uint_eq(seen.n_open, 2);
     ck_assert_uint_eq(seen.n_batches, 2);
     ck_assert_int_eq(store_look(store, 2).state, STORE_SENDING);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
+}
+
+static void expect_seven(void *arg, const struct store_batch *batch)
+{
+    ck_assert_uint_eq(batch->n, 7);
+    (*(size_t *)arg)++;
 }
 
 /* Tries every prefix of the log, as a power loss may leave it: no batch is ever visible in part. */
@@ -139,10 +135,9 @@ TEST(sqlite_torn_log_ends_at_its_last_transaction)
         snprintf(copy, sizeof copy, "%s-wal", strchr(url, ':') + 1);
         ck_assert_int_eq(truncate(copy, len), 0);
         struct store *torn = store_open_roomy(url);
-        size_t batches = store_look(torn, 0).n_batches;
+        size_t batches = 0;
+        ck_assert_int_eq(store_for_each_open_batch(torn, expect_seven, &batches), ERR_OK);
         ck_assert_uint_ge(batches, last);
-        for (size_t b = 1; b <= batches; b++)
-            ck_assert_uint_eq(store_look(torn, (int64_t)b).n, 7);
         last = batches;
         store_close(torn);
     }
@@ -208,22 +203,10 @@ TEST(sqlite_reader_sees_the_journal_of_the_owner)
 
 /* ---- deleting while an owner runs ---- */
 
-struct changes {
-    size_t n;
-    unsigned char keys[300][HASH_SIZE];
-};
-
-static void note_change(void *arg, const unsigned char *key)
+static bool was_changed(const struct store_news *news, size_t question)
 {
-    struct changes *changes = arg;
-
-    memcpy(changes->keys[changes->n++], key, HASH_SIZE);
-}
-
-static bool was_changed(const struct changes *changes, size_t question)
-{
-    for (size_t i = 0; i < changes->n; i++)
-        if (memcmp(changes->keys[i], store_key_of(question), HASH_SIZE) == 0)
+    for (size_t i = 0; i < news->n_changed; i++)
+        if (memcmp(news->changed[i], store_key_of(question), HASH_SIZE) == 0)
             return true;
     return false;
 }
@@ -238,32 +221,67 @@ static void own_answers(size_t n)
     second = store_open_second(store_url());
 }
 
-TEST(sqlite_owner_gets_each_external_deletion_once)
+TEST(sqlite_owner_gets_each_external_deletion_until_it_is_confirmed)
 {
-    struct changes changes = {0};
+    struct store_news news;
     size_t n;
 
     own_answers(200);
-    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
-    ck_assert_uint_eq(changes.n, 0);
+    ck_assert_uint_eq(store_take_news(store, 0).n_changed, 0);
     ck_assert(!store_changes_pending(second));
     ck_assert_int_eq(store_forget_address(second, "Info@OTHER.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 67);
-    ck_assert(store_changes_pending(second));
-    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
-    ck_assert_uint_eq(changes.n, 67);
+    for (int i = 0; i < 2; i++) {
+        news = store_news_since(store, 0);
+        ck_assert_uint_eq(news.n_changed, 67);
+        ck_assert(!news.has_more);
+        ck_assert(store_changes_pending(second));
+    }
     for (size_t i = 0; i < 200; i++)
-        ck_assert_int_eq(was_changed(&changes, i), i % 3 == 0);
+        ck_assert_int_eq(was_changed(&news, i), i % 3 == 0);
+    ck_assert_int_eq(store_confirm_news(store, &news), ERR_OK);
     ck_assert(!store_changes_pending(second));
-    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
-    ck_assert_uint_eq(changes.n, 67);
+    ck_assert_uint_eq(store_news_since(store, 0).n_changed, 0);
+}
+
+/* What is deleted between the read and its confirmation stays for the next read. */
+TEST(sqlite_confirmation_is_of_what_was_read)
+{
+    own_answers(2);
+    ck_assert_int_eq(store_forget_key(second, store_key_of(0)), ERR_OK);
+    struct store_news news = store_news_since(store, 0);
+    ck_assert_int_eq(store_forget_key(second, store_key_of(1)), ERR_OK);
+    for (int i = 0; i < 2; i++) { /* the confirmation may be repeated */
+        ck_assert_int_eq(store_confirm_news(store, &news), ERR_OK);
+        ck_assert(store_changes_pending(second));
+    }
+    news = store_take_news(store, 0);
+    ck_assert_uint_eq(news.n_changed, 1);
+    ck_assert(was_changed(&news, 1));
+    ck_assert(!store_changes_pending(second));
+}
+
+/* Each row is a record, but only one has a key. */
+TEST(sqlite_news_beyond_the_limit_are_read_after_the_first_are_confirmed)
+{
+    size_t n;
+
+    own_answers(1);
+    ck_assert_int_eq(store_forget_key(second, store_key_of(0)), ERR_OK);
+    for (int i = 0; i < STORE_NEWS_ROWS; i++)
+        ck_assert_int_eq(store_forget_address(second, "other@milvali.com", &n), ERR_OK);
+    struct store_news news = store_take_news(store, 0);
+    ck_assert_uint_eq(news.n_changed, 1);
+    ck_assert(news.has_more);
+    ck_assert(store_changes_pending(second));
+    ck_assert(!store_take_news(store, 0).has_more);
+    ck_assert(!store_changes_pending(second));
 }
 
 /* A result that the owner has in memory only, until its disk works: it is stored before the owner
- * reads the changes, and the second deletion finds it. */
+ * confirms the deletion, and the second deletion finds it. */
 TEST(sqlite_deletion_waits_for_the_owner_even_if_nothing_was_found)
 {
-    struct changes changes = {0};
     size_t n;
 
     own_answers(1);
@@ -272,27 +290,25 @@ TEST(sqlite_deletion_waits_for_the_owner_even_if_nothing_was_found)
     ck_assert_uint_eq(n, 0);
     ck_assert(store_changes_pending(second));
     store_end_answered(store, 1, "milvali.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
-    ck_assert_uint_eq(changes.n, 0);
+    ck_assert_uint_eq(store_take_news(store, 0).n_changed, 0);
     ck_assert(!store_changes_pending(second));
     ck_assert_int_eq(store_forget_address(second, "info@milvali.com", &n), ERR_OK);
     ck_assert_uint_eq(n, 1);
-    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
-    ck_assert(was_changed(&changes, 1));
+    struct store_news news = store_take_news(store, 0);
+    ck_assert(was_changed(&news, 1));
 }
 
 TEST(sqlite_owner_gets_deleted_questions_and_domains)
 {
-    struct changes changes = {0};
     size_t n;
 
     own_answers(4);
     ck_assert_int_eq(store_forget_key(second, store_key_of(1)), ERR_OK);
     ck_assert_int_eq(store_forget_domain(second, "other.com", NULL, NULL, &n), ERR_OK);
     ck_assert_uint_eq(n, 2);
-    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
-    ck_assert(was_changed(&changes, 0) && was_changed(&changes, 1) && was_changed(&changes, 3));
-    ck_assert(!was_changed(&changes, 2));
+    struct store_news news = store_take_news(store, 0);
+    ck_assert(was_changed(&news, 0) && was_changed(&news, 1) && was_changed(&news, 3));
+    ck_assert(!was_changed(&news, 2));
     ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 1), ERR_NO_ENTRY);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
@@ -300,7 +316,6 @@ TEST(sqlite_owner_gets_deleted_questions_and_domains)
 
 TEST(sqlite_changes_are_not_stored_without_an_owner)
 {
-    struct changes changes = {0};
     size_t n;
 
     own_answers(3);
@@ -309,9 +324,16 @@ TEST(sqlite_changes_are_not_stored_without_an_owner)
     ck_assert_uint_eq(n, 2);
     ck_assert(!store_changes_pending(second));
     store = store_open_roomy(store_url());
-    ck_assert_int_eq(store_poll_changes(store, note_change, &changes), ERR_OK);
-    ck_assert_uint_eq(changes.n, 0); /* its memory never contained them */
+    ck_assert_uint_eq(store_take_news(store, 0).n_changed, 0); /* its memory never contained them */
     ck_assert(!store_changes_pending(second));
+}
+
+TEST(sqlite_news_have_the_pause_of_another_process)
+{
+    own_answers(1);
+    ck_assert(!store_news_since(store, 0).paused);
+    ck_assert_int_eq(store_set_paused(second, true), ERR_OK);
+    ck_assert(store_news_since(store, 0).paused);
 }
 
 TEST(sqlite_limit_counts_external_deletions)

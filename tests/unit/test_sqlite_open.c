@@ -271,7 +271,7 @@ TEST(sqlite_store_of_version_2_keeps_everything)
     ck_assert_int_eq(store_kept(store, 198), ERR_OK);
     end.raw = "{}";
     end.raw_len = 2;
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, NULL), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, NULL, NULL), ERR_OK);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.raw, 1);
 }

@@ -63,20 +63,38 @@ static enum err fail_task(void)
     return store_resolve_task(store, store_tracking_id(LOST), &store_failed, NULL);
 }
 
-static void note_refund(void *arg, const struct store_not_taken *task)
+static struct arena arena; /* of the news */
+
+static enum err read_news(void)
 {
-    (*(size_t *)arg)++;
-    ck_assert_mem_eq(task->key, store_key_of(REFUNDED), HASH_SIZE);
-    ck_assert_str_eq(task->client, "client");
+    struct store_news news = {.since_ms = -7};
+    enum err err = store_read_news(store, 1, &arena, &news);
+
+    if (err) {
+        ck_assert_int_eq(news.since_ms, -7);
+        return err;
+    }
+    ck_assert_uint_eq(news.n_not_taken, 1);
+    ck_assert_mem_eq(news.not_taken[0].key, store_key_of(REFUNDED), HASH_SIZE);
+    ck_assert_str_eq(news.not_taken[0].client, "client");
+    ck_assert_uint_eq(news.n_proposals, 1);
+    ck_assert_int_eq(news.proposals[0].batch, proposed);
+    ck_assert_str_eq(news.proposals[0].batch_id, "b-3");
+    ck_assert_uint_eq(news.n_responses, 1);
+    return ERR_OK;
 }
 
-static enum err read_refunds(void)
+static enum err confirm_news(void)
 {
-    size_t n = 0;
-    enum err err = store_poll_not_taken(store, note_refund, &n);
+    const struct store_response response = {.batch = proposed};
+    const struct store_news news = {.last_change = 9,
+                                    .last_not_taken = 9,
+                                    .has_settled = true,
+                                    .responses = &response,
+                                    .n_responses = 1,
+                                    .since_ms = 7};
 
-    ck_assert_uint_eq(n, err ? 0 : 1);
-    return err;
+    return store_confirm_news(store, &news);
 }
 
 static enum err propose(void)
@@ -87,22 +105,6 @@ static enum err propose(void)
 static enum err propose_another(void)
 {
     return store_propose_batch(other, store_tracking_id(PROPOSED), "b-33");
-}
-
-static void note_proposal(void *arg, const struct store_proposal *proposal)
-{
-    (*(size_t *)arg)++;
-    ck_assert_int_eq(proposal->batch, proposed);
-    ck_assert_str_eq(proposal->batch_id, "b-3");
-}
-
-static enum err read_proposals(void)
-{
-    size_t n = 0;
-    enum err err = store_each_proposal(store, note_proposal, &n);
-
-    ck_assert_uint_eq(n, err ? 0 : 1);
-    return err;
 }
 
 static enum err confirm(void)
@@ -134,21 +136,43 @@ static const struct call {
              {"refund a task beside the owner", refund_beside_the_owner, true},
              {"answer a task", answer_task, true},
              {"fail a task", fail_task, true},
-             {"read the refunds", read_refunds, true},
+             {"read the news", read_news, false},
+             {"confirm the news", confirm_news, true},
              {"propose a batch id", propose, true},
              {"propose another batch id", propose_another, true},
-             {"read the proposals", read_proposals, true},
              {"confirm a proposal", confirm, true},
              {"reject a proposal", reject, true},
              {"read the state of a proposal", read_proposal_state, false}};
 
 /* ---- the state before each call ---- */
 
+static void run(const char *sql, int (*each)(void *, int, char **, char **), void *arg)
+{
+    sqlite3 *db;
+    char *words = NULL;
+
+    ck_assert_int_eq(sqlite3_open(store_path(), &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, each, arg, &words) == SQLITE_OK, "%s", words);
+    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Numbers are the same in every run, so that rows can be compared. */
+static int64_t add(size_t from, size_t n)
+{
+    struct store_task tasks[4];
+
+    for (size_t i = 0; i < n; i++)
+        tasks[i] = store_task_of(from + i);
+    return store_add(
+        store, (struct store_new_batch){
+                   .number = 100 + (int64_t)from, .tasks = tasks, .n = n, .wall_ms = STORE_NOW_MS});
+}
+
 static int64_t add_unknown(size_t from, size_t n)
 {
     const struct store_end unknown = {
         .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS};
-    int64_t batch = store_add_batch(store, from, n);
+    int64_t batch = add(from, n);
 
     ck_assert_int_eq(store_end_batch(store, batch, &unknown), ERR_OK);
     return batch;
@@ -156,12 +180,17 @@ static int64_t add_unknown(size_t from, size_t n)
 
 static void setup(void)
 {
+    char sql[128];
+
     store_fixture_setup();
     store = store_open_limited(store_url(), 1, 5);
     other = store_open_second(store_url());
     lost = add_unknown(LOST, 2);
     add_unknown(REFUNDED, 1);
     proposed = add_unknown(PROPOSED, 1);
+    snprintf(sql, sizeof sql, "UPDATE batches SET response = x'7B7D' WHERE number = %lld",
+             (long long)proposed);
+    run(sql, NULL, NULL);
     int64_t settled = add_unknown(SETTLED, 1);
     ck_assert_int_eq(store_propose_batch(other, store_tracking_id(PROPOSED), "b-3"), ERR_OK);
     ck_assert_int_eq(store_propose_batch(other, store_tracking_id(SETTLED), "b-4"), ERR_OK);
@@ -173,6 +202,7 @@ static void setup(void)
 static void teardown(void)
 {
     failing_step_heal();
+    arena_free(&arena);
     store_close(TAKE(other));
     store_fixture_teardown();
 }
@@ -180,16 +210,6 @@ static void teardown(void)
 FIXTURE(setup, teardown);
 
 /* ---- what is stored ---- */
-
-static void run(const char *sql, int (*each)(void *, int, char **, char **), void *arg)
-{
-    sqlite3 *db;
-    char *words = NULL;
-
-    ck_assert_int_eq(sqlite3_open(store_path(), &db), SQLITE_OK);
-    ck_assert_msg(sqlite3_exec(db, sql, each, arg, &words) == SQLITE_OK, "%s", words);
-    ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
-}
 
 static int print_row(void *arg, int n, char **values, char **names)
 {
@@ -217,7 +237,7 @@ static char *dump(void)
  * it has. */
 static char *dump_later(void)
 {
-    store_add_batch(store, NEW, 4);
+    add(NEW, 4);
     for (size_t i = NEW; i < NEW + 4; i++)
         store_end_answered(store, i, "later.com", STORE_DAY_MS);
     return dump();
@@ -305,38 +325,40 @@ LOOP_TEST(sqlite_outcome_is_settled_once_the_file_is_back, calls)
     ck_assert_int_eq(call->make(), ERR_OK);
 }
 
-/* The old connection still works, and counts nothing, but it is not trusted. */
-TEST(sqlite_empty_list_is_not_read_from_a_missing_file)
+/* The old connection still works, but it is not trusted. */
+TEST(sqlite_news_are_not_read_from_a_missing_file)
 {
-    size_t n = 0;
-
-    ck_assert_int_eq(read_refunds(), ERR_OK);
-    ck_assert_int_eq(reject(), ERR_OK);
-    ck_assert_int_eq(store_each_proposal(store, note_proposal, &n), ERR_OK);
     lose_file_in(find_batch);
-    ck_assert_int_eq(store_poll_not_taken(store, note_refund, &n), ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(store_each_proposal(store, note_proposal, &n), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(read_news(), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(confirm_news(), ERR_STORAGE_UNAVAILABLE);
     move_file(".away", "");
-    ck_assert_int_eq(store_poll_not_taken(store, note_refund, &n), ERR_OK);
-    ck_assert_int_eq(store_each_proposal(store, note_proposal, &n), ERR_OK);
-    ck_assert_uint_eq(n, 0);
+    ck_assert_int_eq(read_news(), ERR_OK);
 }
 
 /* ---- a damaged row ---- */
 
-/* Nothing is deleted that the owner has not been able to read. */
 TEST(sqlite_refund_of_a_damaged_task_is_kept_until_it_can_be_read)
 {
     char sql[256];
-    size_t n = 0;
 
     run("PRAGMA ignore_check_constraints = 1; UPDATE tasks SET key = x'07'", NULL, NULL);
-    ck_assert_int_eq(store_poll_not_taken(store, note_refund, &n), ERR_STORAGE_UNAVAILABLE);
-    ck_assert_uint_eq(n, 0);
+    ck_assert_int_eq(read_news(), ERR_STORAGE_UNAVAILABLE);
     size_t len = (size_t)snprintf(sql, sizeof sql, "UPDATE tasks SET key = x'");
     for (size_t i = 0; i < HASH_SIZE; i++)
         len += (size_t)snprintf(sql + len, sizeof sql - len, "%02x", store_key_of(REFUNDED)[i]);
     snprintf(sql + len, sizeof sql - len, "'");
     run(sql, NULL, NULL);
-    ck_assert_int_eq(read_refunds(), ERR_OK);
+    ck_assert_int_eq(read_news(), ERR_OK);
+}
+
+/* Its question is not known any more, so nothing is left to apply. */
+TEST(sqlite_refund_of_a_deleted_task_is_confirmed)
+{
+    struct store_news news;
+
+    run("DELETE FROM tasks WHERE tracking_id = (SELECT tracking_id FROM not_taken)", NULL, NULL);
+    news = store_take_news(store, 0);
+    ck_assert_uint_eq(news.n_not_taken, 0);
+    ck_assert_int_gt(news.last_not_taken, 0);
+    ck_assert_int_eq(store_news_since(store, 0).last_not_taken, 0);
 }

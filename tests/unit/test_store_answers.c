@@ -66,14 +66,49 @@ RANGE_TEST(store_cached_failure_is_read_back_with_its_detail, 0, STORES)
 static void intend_twice_the_same_question(void)
 {
     struct store_task tasks[] = {store_task_of(0), store_task_of(1)};
-    int64_t batch;
 
     tasks[1].key = tasks[0].key;
-    ck_assert_int_eq(store_begin_batch(
-                         store,
-                         &(struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS},
-                         &batch),
-                     ERR_OK);
+    store_add(store, (struct store_new_batch){.tasks = tasks, .n = 2, .wall_ms = STORE_NOW_MS});
+}
+
+/* Ends the task as failed, and stores the failure. Returns whether it was stored. */
+static bool stores_failure(size_t task, const struct result *failure)
+{
+    bool stored = false;
+
+    for (int twice = 0; twice < 2; twice++) { /* the second call reports the same */
+        bool was_stored = stored;
+        ck_assert_int_eq(
+            store_end_task(store, store_tracking_id(task), &store_failed, failure, &stored),
+            ERR_OK);
+        ck_assert(!twice || stored == was_stored);
+    }
+    return stored;
+}
+
+RANGE_TEST(store_reports_whether_a_failure_was_stored, 0, STORES)
+{
+    const struct result *failure = a_failure(0, 60000);
+
+    store = store_open_roomy(store_url_of(_i));
+    intend_twice_the_same_question();
+    ck_assert(stores_failure(0, failure));
+    ck_assert(stores_failure(1, failure)); /* another failure is replaced */
+    store_add_batch(store, 2, 1);
+    ck_assert(!stores_failure(2, NULL));
+    result_unref(failure);
+}
+
+RANGE_TEST(store_reports_that_a_failure_replaced_no_result, 0, STORES)
+{
+    const struct result *failure = a_failure(0, 60000);
+
+    store = store_open_roomy(store_url_of(_i));
+    intend_twice_the_same_question();
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    ck_assert(!stores_failure(1, failure));
+    ck_assert_int_eq(store_kept(store, 0), ERR_OK);
+    result_unref(failure);
 }
 
 RANGE_TEST(store_failure_never_replaces_a_result, 0, STORES)
@@ -127,7 +162,7 @@ RANGE_TEST(store_replacing_a_result_evicts_no_other, 0, STORES)
     store_end_answered(store, 0, "a.com", 2 * STORE_DAY_MS);
     const struct result *again = store_answer(0, "a.com", 3 * STORE_DAY_MS);
     const struct store_end end = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, again), ERR_OK);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, again, NULL), ERR_OK);
     ck_assert_int_eq(store_kept(store, 2), ERR_OK);
     const struct result *found = NULL;
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
@@ -208,7 +243,7 @@ RANGE_TEST(store_failed_lookup_has_its_error, 0, STORES)
                                       .detail = i ? NULL : "words",
                                       .wall_ms = STORE_NOW_MS};
         const struct result *result = NULL;
-        ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL), ERR_OK);
+        ck_assert_int_eq(store_end_task(store, store_tracking_id(i), &end, NULL, NULL), ERR_OK);
         ck_assert_int_eq(store_find_lookup(store, store_lookup_id(i), &result), ERR_OK);
         ck_assert_int_eq(result->err, ends[i].err);
         ck_assert_int_eq(result->charged, ends[i].charged);
@@ -325,13 +360,10 @@ RANGE_TEST(store_deletion_skips_cached_failures, 0, STORES)
 
 RANGE_TEST(store_owner_gets_no_changes_of_its_own, 0, STORES)
 {
-    struct keys keys = {0};
-
     store = store_open_roomy(store_url_of(_i));
     keep_three_answers();
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
-    ck_assert_int_eq(store_poll_changes(store, note, &keys), ERR_OK);
-    ck_assert_uint_eq(keys.n, 0);
+    ck_assert_uint_eq(store_news_since(store, 0).n_changed, 0);
 }
 
 RANGE_TEST(store_counts_everything, 0, STORES)

@@ -25,9 +25,9 @@ static void add_credits(void *arg, const char *client, int64_t credits)
 
 static int64_t credits_of(int64_t day)
 {
-    int64_t credits = 0;
+    int64_t credits = 0, last;
 
-    ck_assert_int_eq(store_accounts(store, day, add_credits, &credits), ERR_OK);
+    ck_assert_int_eq(store_accounts(store, day, add_credits, &credits, &last), ERR_OK);
     return credits;
 }
 
@@ -42,7 +42,7 @@ RANGE_TEST(store_only_a_batch_in_flight_can_be_submitted, 0, STORES)
 
 RANGE_TEST(store_split_moves_only_open_tasks_of_the_batch, 0, STORES)
 {
-    int64_t half = -7;
+    int64_t half = store_new_number();
 
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 3), other = store_add_batch(store, 3, 1);
@@ -51,11 +51,10 @@ RANGE_TEST(store_split_moves_only_open_tasks_of_the_batch, 0, STORES)
     ck_assert_int_eq(store_mark_not_sent(store, other), ERR_OK);
     for (size_t i = 1; i <= 3; i += 2) { /* 1 has ended, 3 belongs to another batch */
         const char *const moved[] = {store_tracking_id(0), store_tracking_id(i)};
-        ck_assert_int_eq(store_split(store, batch, moved, 2, STORE_NOW_MS, &half), ERR_NO_ENTRY);
+        ck_assert_int_eq(store_split(store, batch, half, moved, 2, STORE_NOW_MS), ERR_NO_ENTRY);
     }
     const char *const moved[] = {store_tracking_id(0)};
-    ck_assert_int_eq(store_split(store, 99, moved, 1, STORE_NOW_MS, &half), ERR_NO_ENTRY);
-    ck_assert_int_eq(half, -7);
+    ck_assert_int_eq(store_split(store, 99, half, moved, 1, STORE_NOW_MS), ERR_NO_ENTRY);
     ck_assert_uint_eq(store_look(store, batch).n_open, 2);
     ck_assert_uint_eq(store_look(store, other).n_open, 1);
 }
@@ -156,12 +155,12 @@ RANGE_TEST(store_batch_without_tasks_leaves_no_row, 0, STORES)
     const struct store_end end = {.state = STORE_NOT_CREATED, .err = ERR_UPSTREAM_REJECTED};
     const char *const moved[] = {store_tracking_id(0)};
     struct store_stats stats;
-    int64_t half;
+    int64_t half = store_new_number();
 
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = store_add_batch(store, 0, 1);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
-    ck_assert_int_eq(store_split(store, batch, moved, 1, STORE_NOW_MS, &half), ERR_OK);
+    ck_assert_int_eq(store_split(store, batch, half, moved, 1, STORE_NOW_MS), ERR_OK);
     ck_assert_int_eq(store_end_batch(store, batch, &end), ERR_OK);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
     ck_assert_uint_eq(stats.batches[STORE_DONE], 0);

@@ -25,7 +25,7 @@ static enum err end_raw(size_t i, const void *raw, size_t len, int64_t wall_ms)
                                   .raw_len = len,
                                   .parser = 3};
 
-    return store_end_task(store, store_tracking_id(i), &end, NULL);
+    return store_end_task(store, store_tracking_id(i), &end, NULL, NULL);
 }
 
 static void add_raw(size_t i, const char *text)
@@ -66,11 +66,13 @@ static struct store_stats stats(void)
     return stats;
 }
 
-static void put_parsed(size_t i, const struct result *result)
+/* Returns whether the store has the result afterwards. */
+static bool put_parsed(size_t i, const struct result *result)
 {
-    const struct store_parsed parsed = {store_tracking_id(i), result};
+    struct store_parsed parsed = {store_tracking_id(i), result, true};
 
     ck_assert_int_eq(store_put_parsed(store, 4, &parsed, 1), ERR_OK);
+    return parsed.is_stored;
 }
 
 static void compare_with_sample(void *arg, const struct store_raw *raw)
@@ -115,11 +117,11 @@ RANGE_TEST(store_lookup_with_a_raw_result_was_paid, 0, STORES)
     result_unref(result);
 }
 
-RANGE_TEST(store_end_that_fails_stores_no_raw_result, 0, STORES)
+RANGE_TEST(store_second_end_stores_no_raw_result, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     add_raw(0, BODY);
-    ck_assert_int_eq(end_raw(0, "other", 5, STORE_NOW_MS), ERR_NO_ENTRY);
+    ck_assert_int_eq(end_raw(0, "other", 5, STORE_NOW_MS), ERR_OK); /* it has ended like this */
     ck_assert_int_eq(end_raw(7, "other", 5, STORE_NOW_MS), ERR_NO_ENTRY);
     ck_assert_uint_eq(stats().raw, 1);
     ck_assert_uint_eq(look(STORE_ANY_PARSER, 9).len, strlen(BODY));
@@ -208,7 +210,7 @@ RANGE_TEST(store_raw_result_outlives_its_task, 0, STORES)
     store_fail_task(1, STORE_NOW_MS + 9, NULL);
     ck_assert_uint_eq(stats().tasks[STORE_UNKNOWN], 0);
     const struct result *answer = store_answer(0, "milvali.com", STORE_DAY_MS);
-    put_parsed(0, answer);
+    ck_assert(put_parsed(0, answer));
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     result_unref(answer);
 }
@@ -221,7 +223,8 @@ RANGE_TEST(store_parsed_raw_result_becomes_the_answer, 0, STORES)
 
     store = store_open_roomy(store_url_of(_i));
     add_raw(0, BODY);
-    put_parsed(0, answer);
+    for (int i = 0; i < 2; i++) /* it may be repeated */
+        ck_assert(put_parsed(0, answer));
     ck_assert_uint_eq(stats().raw, 0);
     ck_assert_uint_eq(stats().tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(stats().tasks[STORE_UNKNOWN], 0);
@@ -238,16 +241,14 @@ RANGE_TEST(store_parsed_raw_result_replaces_a_failure, 0, STORES)
     const struct result *failure = result_new_failure(store_key_of(0), ERR_LOOKUP_FAILED, NULL,
                                                       CHARGED_MAYBE, STORE_NOW_MS + 99, 60000);
     struct store_task again = store_task_of(0);
-    int64_t batch;
 
     store = store_open_roomy(store_url_of(_i));
     add_raw(0, BODY);
     again.tracking_id = store_tracking_id(1);
-    const struct store_new_batch new = {.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS};
-    ck_assert_int_eq(store_begin_batch(store, &new, &batch), ERR_OK);
+    store_add(store, (struct store_new_batch){.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS});
     store_fail_task(1, STORE_NOW_MS + 99, failure);
     ck_assert_int_eq(store_kept(store, 0), ERR_LOOKUP_FAILED);
-    put_parsed(0, answer);
+    ck_assert(put_parsed(0, answer));
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     result_unref(failure);
     result_unref(answer);
@@ -272,13 +273,11 @@ RANGE_TEST(store_parsed_raw_result_does_not_replace_a_newer_one, 0, STORES)
     add_raw(0, BODY);
     struct store_task again = store_task_of(0);
     again.tracking_id = store_tracking_id(1);
-    const struct store_new_batch new = {.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS};
-    int64_t batch;
-    ck_assert_int_eq(store_begin_batch(store, &new, &batch), ERR_OK);
+    store_add(store, (struct store_new_batch){.tasks = &again, .n = 1, .wall_ms = STORE_NOW_MS});
     const struct store_end end = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
     const struct result *newer = store_answer(0, "newer.com", STORE_DAY_MS);
-    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, newer), ERR_OK);
-    put_parsed(0, older);
+    ck_assert_int_eq(store_end_task(store, store_tracking_id(1), &end, newer, NULL), ERR_OK);
+    ck_assert(!put_parsed(0, older));
     ck_assert_int_eq(store_find(store, store_key_of(0), &found), ERR_OK);
     ck_assert_str_eq(found->domain, "newer.com");
     ck_assert_uint_eq(stats().raw, 0);
@@ -294,7 +293,7 @@ RANGE_TEST(store_raw_result_is_tried_once_by_each_parser, 0, STORES)
     add_raw(0, BODY);
     ck_assert_uint_eq(look(3, 9).n, 0);
     ck_assert_uint_eq(look(4, 9).n, 1);
-    put_parsed(0, NULL);
+    ck_assert(!put_parsed(0, NULL));
     ck_assert_uint_eq(look(4, 9).n, 0);
     ck_assert_uint_eq(look(5, 9).n, 1);
     ck_assert_int_eq(look(5, 9).parser, 4);
@@ -320,7 +319,7 @@ RANGE_TEST(store_raw_result_deleted_while_it_is_parsed_stays_deleted, 0, STORES)
     store = store_open_roomy(store_url_of(_i));
     add_raw(0, BODY);
     ck_assert_int_eq(store_forget_address(store, "info@milvali.com", &n), ERR_OK);
-    put_parsed(0, answer);
+    ck_assert(!put_parsed(0, answer));
     ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
     ck_assert_uint_eq(stats().tasks[STORE_ANSWERED], 0);
     result_unref(answer);

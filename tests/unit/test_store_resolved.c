@@ -112,23 +112,27 @@ RANGE_TEST(store_batch_is_read_by_its_number, 0, STORES)
 
 /* ---- responses to submits ---- */
 
-static void count_batch(void *arg, const struct store_batch *batch)
+/* Returns how many of the responses that are searched now are of lost batches. */
+static size_t search(int64_t since_ms)
 {
-    ck_assert_uint_eq(batch->response_len, 2);
-    (*(size_t *)arg)++;
-}
-
-static size_t take(int64_t since_ms, size_t limit)
-{
+    const struct store_news news = store_take_news(store, since_ms);
     size_t n = 0;
 
-    ck_assert_int_eq(store_take_responses(store, since_ms, limit, count_batch, &n), ERR_OK);
+    for (size_t i = 0; i < news.n_responses; i++) {
+        ck_assert_uint_eq(news.responses[i].len, 2);
+        ck_assert_mem_eq(news.responses[i].bytes, "{}", 2);
+        n += news.responses[i].is_lost;
+    }
     return n;
 }
 
+/* The batches are begun one after the other. */
 static int64_t add_with_response(size_t i)
 {
-    int64_t batch = store_add_batch(store, i, 1);
+    const struct store_task task = store_task_of(i);
+    int64_t batch = store_add(
+        store,
+        (struct store_new_batch){.tasks = &task, .n = 1, .wall_ms = STORE_NOW_MS + (int64_t)i});
     struct store_end end = unknown;
 
     end.raw = "{}";
@@ -137,26 +141,39 @@ static int64_t add_with_response(size_t i)
     return batch;
 }
 
-RANGE_TEST(store_response_is_taken_once_by_each_process, 0, STORES)
+RANGE_TEST(store_response_is_searched_once_by_each_process, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
-    ck_assert_uint_eq(take(1, 10), 0);
-    for (size_t i = 0; i < 3; i++)
+    ck_assert_uint_eq(search(1), 0);
+    for (size_t i = 0; i < STORE_NEWS_RESPONSES + 3; i++)
         add_with_response(i);
-    add_unknown(3, 1); /* without a response */
-    ck_assert_uint_eq(take(1, 2), 2);
-    ck_assert_uint_eq(take(1, 2), 1);
-    ck_assert_uint_eq(take(1, 2), 0);
-    ck_assert_uint_eq(take(2, 10), 3);
-    ck_assert_uint_eq(take(1, 10), 0);
+    add_unknown(100, 1); /* without a response */
+    ck_assert_uint_eq(search(1), STORE_NEWS_RESPONSES);
+    ck_assert_uint_eq(search(1), 3);
+    ck_assert_uint_eq(search(1), 0);
+    ck_assert_uint_eq(search(2), STORE_NEWS_RESPONSES);
+    ck_assert_uint_eq(search(2), 3);
+    ck_assert_uint_eq(search(1), 0);
 }
 
-RANGE_TEST(store_response_is_not_taken_once_its_outcome_is_known, 0, STORES)
+RANGE_TEST(store_response_that_was_not_confirmed_is_read_again, 0, STORES)
+{
+    store = store_open_roomy(store_url_of(_i));
+    int64_t batch = add_with_response(0);
+    for (int i = 0; i < 2; i++) {
+        const struct store_news news = store_news_since(store, 1);
+        ck_assert_uint_eq(news.n_responses, 1);
+        ck_assert_int_eq(news.responses[0].batch, batch);
+        ck_assert_str_eq(news.responses[0].notify_token, "");
+    }
+}
+
+RANGE_TEST(store_response_is_not_lost_once_its_outcome_is_known, 0, STORES)
 {
     store = store_open_roomy(store_url_of(_i));
     int64_t batch = add_with_response(0);
     ck_assert_int_eq(store_resolve_batch(store, batch, "b-1", STORE_NOW_MS), ERR_OK);
-    ck_assert_uint_eq(take(1, 10), 0);
+    ck_assert_uint_eq(search(1), 0);
 }
 
 static void note_newest(void *arg, const struct store_batch *batch)
@@ -174,57 +191,85 @@ RANGE_TEST(store_responses_are_listed_newest_first, 0, STORES)
     int64_t newest = 0;
 
     store = store_open_roomy(store_url_of(_i));
-    add_with_response(0);
-    int64_t second = add_with_response(1);
-    add_unknown(2, 1);
+    int64_t last = add_with_response(9);
+    for (size_t i = 0; i < 9; i++)
+        add_with_response(i);
+    add_unknown(20, 1);
     ck_assert_int_eq(store_each_response(store, 10, note_newest, &newest), ERR_OK);
-    ck_assert_int_eq(newest, second);
+    ck_assert_int_eq(newest, last);
 }
 
 /* ---- by another process ---- */
 
-static void note_not_taken(void *arg, const struct store_not_taken *task)
+static size_t n_not_taken(void)
 {
-    (*(size_t *)arg)++;
-    ck_assert_mem_eq(task->key, store_key_of(0), HASH_SIZE);
-    ck_assert_str_eq(task->client, "client");
-    ck_assert_int_eq(task->day, 0);
+    const struct store_news news = store_take_news(store, 0);
+
+    for (size_t i = 0; i < news.n_not_taken; i++) {
+        ck_assert_mem_eq(news.not_taken[i].key, store_key_of(0), HASH_SIZE);
+        ck_assert_str_eq(news.not_taken[i].client, "client");
+        ck_assert_int_eq(news.not_taken[i].day, 0);
+    }
+    return news.n_not_taken;
 }
 
-static size_t poll(void)
-{
-    size_t n = 0;
-
-    ck_assert_int_eq(store_poll_not_taken(store, note_not_taken, &n), ERR_OK);
-    return n;
-}
-
-TEST(store_owner_learns_once_what_another_process_refunded)
+TEST(store_owner_gets_a_refund_of_another_process_until_it_is_confirmed)
 {
     store = store_open_roomy(store_url());
     add_unknown(0, 2);
     struct store *other = store_open_second(store_url());
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
-    ck_assert_uint_eq(poll(), 1);
-    ck_assert_uint_eq(poll(), 0);
+    ck_assert_uint_eq(store_news_since(store, 0).n_not_taken, 1);
+    ck_assert_uint_eq(n_not_taken(), 1);
+    ck_assert_uint_eq(n_not_taken(), 0);
     store_close(other);
 }
 
-TEST(store_owner_is_not_told_what_it_resolved_itself)
+static void ignore_account(void *arg, const char *client, int64_t credits)
+{
+    (void)client;
+    *(int64_t *)arg = credits;
+}
+
+/* So that the owner does not count a refund a second time, which its accounts contain already. */
+TEST(store_accounts_say_which_refunds_they_contain)
+{
+    int64_t credits = 0, before = -1, after = -1;
+
+    store = store_open_roomy(store_url());
+    add_unknown(0, 3);
+    struct store *other = store_open_second(store_url());
+    ck_assert_int_eq(store_accounts(store, 0, ignore_account, &credits, &before), ERR_OK);
+    ck_assert_int_eq(credits, 3);
+    ck_assert_int_eq(before, 0);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(i), STORE_NOW_MS),
+                         ERR_OK);
+    const struct store_news news = store_news_since(store, 0);
+    ck_assert_int_eq(store_accounts(store, 0, ignore_account, &credits, &after), ERR_OK);
+    ck_assert_int_eq(credits, 1);
+    ck_assert_uint_eq(news.n_not_taken, 2);
+    ck_assert_int_gt(news.not_taken[0].number, before);
+    ck_assert_int_eq(news.not_taken[1].number, after);
+    ck_assert_int_eq(news.last_not_taken, after);
+    store_close(other);
+}
+
+TEST(store_owner_gets_no_refund_of_its_own)
 {
     store = store_open_roomy(store_url());
     add_unknown(0, 1);
     ck_assert_int_eq(store_resolve_not_taken(store, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
-    ck_assert_uint_eq(poll(), 0);
+    ck_assert_uint_eq(n_not_taken(), 0);
 }
 
-TEST(store_that_rejects_a_refund_tells_nobody)
+TEST(store_that_rejects_a_refund_records_nothing)
 {
     store = store_open_roomy(store_url());
     store_add_batch(store, 0, 1);
     struct store *other = store_open_second(store_url());
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS),
                      ERR_NO_ENTRY);
-    ck_assert_uint_eq(poll(), 0);
+    ck_assert_uint_eq(n_not_taken(), 0);
     store_close(other);
 }

@@ -20,7 +20,7 @@ static void call_returned(struct engine_call *call)
     free(call);
 }
 
-/* The call returns within one iteration of the engine, so there is nothing to cancel. */
+/* The call returns soon, so there is nothing to cancel. */
 static void client_left(struct request *request)
 {
     (void)request;

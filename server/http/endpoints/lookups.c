@@ -22,7 +22,8 @@ static void reply_lookup(struct request *request, struct engine_call *call)
     const struct answer_notes notes = {0};
 
     if (find->err) {
-        problem_send(request, find->err, "unknown or expired lookup id");
+        problem_send(request, find->err,
+                     find->err == ERR_NOT_FOUND ? "unknown or expired lookup id" : NULL);
     } else if (find->result) {
         answer_result(request, find->result, progress_call->format, &notes);
         result_unref(find->result);

@@ -357,7 +357,7 @@ const struct metric metrics_table[] = {
     {"emailsd_lookups_coalesced_total", COUNTER,
      "Requests that joined a lookup in flight, at no cost.", FIELD(counted.lookups_coalesced)},
     {"emailsd_lookups", GAUGE, "Lookups in flight.", FIELD(engine.lookups)},
-    {"emailsd_waiters", GAUGE, "Requests waiting for a lookup.", FIELD(engine.waiters)},
+    {"emailsd_waiters", GAUGE, "Requests waiting for the store or a lookup.", FIELD(engine.waiters)},
     {"emailsd_waiters_max", GAUGE, "Limit on waiting requests.", FIELD(counted.waiters_max)},
     {"emailsd_waiters_abandoned_total", COUNTER,
      "Waiting requests whose client disconnected.", FIELD(counted.waiters_abandoned)},

@@ -33,6 +33,7 @@ struct batch *batch_new(const struct batch_tools *tools)
 
 void batch_free(struct batch *batch)
 {
+    assert(!batch->intent);
     if (batch->call)
         openmart_cancel(batch->call);
     collector_cancel(batch->collector);
@@ -46,9 +47,14 @@ void batch_free(struct batch *batch)
     free(batch);
 }
 
+bool batch_is_in_slot(const struct batch *batch)
+{
+    return batch->state == BATCH_INTENDING || batch->state == BATCH_SUBMITTING;
+}
+
 bool batch_waits(const struct batch *batch)
 {
-    return batch->state != BATCH_SUBMITTING && batch->state != BATCH_COLLECTING &&
+    return !batch_is_in_slot(batch) && batch->state != BATCH_COLLECTING &&
            batch->state != BATCH_DONE;
 }
 
@@ -57,7 +63,7 @@ static enum task_phase phase_of(const struct batch *batch)
 {
     if (batch_waits(batch))
         return batch->risk == RISK_NONE ? TASK_QUEUED : TASK_SUBMITTING;
-    return batch->state == BATCH_SUBMITTING   ? TASK_SUBMITTING
+    return batch_is_in_slot(batch)            ? TASK_SUBMITTING
            : batch->state == BATCH_COLLECTING ? TASK_PROCESSING
                                               : TASK_ENDED;
 }
@@ -107,6 +113,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     struct task_end with_id = *end;
 
     with_id.batch_id = *batch->id ? batch->id : NULL;
+    with_id.is_recorded = batch->number != 0;
     DL_DELETE(batch->tasks, task);
     batch->n_open--;
     if (journal_state_of(end) == STORE_NOT_CREATED || end->refunds_last)
@@ -127,6 +134,9 @@ static const char *rejection_of(const struct task_end *end)
     return end->detail ? end->detail : "";
 }
 
+/* The receipt of a task that ends here belongs to the entry of the batch, or to one that is
+ * recorded meanwhile. None of these is the end of a task, so receipt->has_stored is false, as it
+ * must be. */
 void batch_end(struct batch *batch, const struct task_end *end)
 {
     const struct batch_owner *owner = &batch->tools->owner;
@@ -157,23 +167,17 @@ void batch_fail(struct batch *batch, struct task_end end)
     batch_end(batch, &end);
 }
 
-void batch_fail_unrecorded(struct batch *batch)
+static void fail_unrecorded(struct batch *batch)
 {
     batch_fail(batch, (struct task_end){.err = ERR_STORAGE_UNAVAILABLE,
                                         .charged = CHARGED_NO,
                                         .retry_after_s = JOURNAL_RETRY_S});
 }
 
+/* No callback of a task may run inside the call that found out. */
 static void unrecorded(struct timer *timer)
 {
-    batch_fail_unrecorded(container_of(timer, struct batch, retry));
-}
-
-void batch_fail_unrecorded_later(struct batch *batch)
-{
-    const struct batch_tools *tools = batch->tools;
-
-    timer_arm(tools->timers, &batch->retry, tools->clock->now_ms, unrecorded);
+    fail_unrecorded(container_of(timer, struct batch, retry));
 }
 
 /* ---- submitting ---- */
@@ -193,20 +197,14 @@ static char *notify_url_of(const struct batch *batch)
     return buf_take(&url, NULL);
 }
 
-void batch_submit(struct batch *batch)
+static void send(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
     struct openmart_form forms[OPENMART_BATCH_MAX];
     struct task *task;
     size_t n = 0;
 
-    timer_disarm(tools->timers, &batch->retry);
-    timer_disarm(tools->timers, &batch->drop);
-    batch_set_state(batch, BATCH_SUBMITTING);
-    if (batch_record_submit(batch)) {
-        batch_fail_unrecorded_later(batch);
-        return;
-    }
+    batch_enter(batch, BATCH_SUBMITTING);
     autofree char *notify_url = notify_url_of(batch);
     DL_FOREACH (batch->tasks, task) {
         const struct question_parts *parts = &task->question->parts;
@@ -219,8 +217,21 @@ void batch_submit(struct batch *batch)
                                             .notify_url = notify_url};
     }
     batch->tries++;
-    batch->probe = circuit_begin_submit(tools->breaker);
     batch->call = openmart_submit(tools->openmart, forms, n, submitted, batch);
+}
+
+void batch_submit(struct batch *batch)
+{
+    const struct batch_tools *tools = batch->tools;
+
+    timer_disarm(tools->timers, &batch->retry);
+    timer_disarm(tools->timers, &batch->drop);
+    batch_enter(batch, BATCH_INTENDING);
+    batch->probe = 0;
+    if (batch_record_submit(batch))
+        timer_arm(tools->timers, &batch->retry, tools->clock->now_ms, unrecorded);
+    else
+        batch->probe = circuit_begin_submit(tools->breaker);
 }
 
 void batch_requeue(struct batch *batch)
@@ -238,6 +249,55 @@ static void wait_in(struct batch *batch, enum batch_state state)
 {
     if (batch_drop_abandoned(batch))
         batch_set_state(batch, state);
+}
+
+/* Returns whether abandoned tasks are dropped before the batch is sent. Those of a batch that is
+ * paid for again cannot be taken out of it: the upstream may have it. */
+static bool must_drop(const struct batch *batch, bool pays_again)
+{
+    const struct task *task;
+    size_t n = 0;
+
+    DL_FOREACH (batch->tasks, task)
+        n += task->is_abandoned;
+    return n > 0 && (!pays_again || n == batch->n_tasks);
+}
+
+/* Returns whether a day has begun since the intent to send the batch was recorded: the credits must
+ * count on the day on which it leaves. */
+static bool is_outdated(const struct batch *batch)
+{
+    return batch->tasks->credit.day != budget_state(batch->tools->budget).day;
+}
+
+/* The batch is not sent now. If it must end, nothing follows its earlier submit, which may have
+ * been accepted. */
+static void hold_back(struct batch *batch, bool must_end)
+{
+    journal_mark_not_sent(batch->tools->journal, batch->number);
+    if (must_end)
+        batch_fail(batch, (struct task_end){.charged = CHARGED_NO});
+    else
+        wait_in(batch, BATCH_PENDING);
+}
+
+void batch_intent_returned(struct batch *batch, enum err err, bool pays_again)
+{
+    struct circuit_breaker *breaker = batch->tools->breaker;
+    unsigned probe = batch->probe;
+    bool may_leave = circuit_confirm_submit(breaker, probe);
+    bool may_pay = !batch_must_not_repeat(batch) && (!pays_again || may_leave);
+    bool must_wait = must_drop(batch, pays_again) || (!pays_again && is_outdated(batch));
+
+    if (!err && may_leave && may_pay && !must_wait) {
+        send(batch);
+        return;
+    }
+    if (err)
+        fail_unrecorded(batch);
+    else
+        hold_back(batch, !may_pay);
+    circuit_cancel_submit(breaker, probe); /* may submit another batch, or this one again */
 }
 
 static void back_off(struct batch *batch, const struct openmart_reply *reply)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* batch.h - one batch: up to a hundred tasks that are submitted together, until all have ended.
  *
- *     PENDING <-> SUBMITTING -> COLLECTING -> DONE
- *        ^            |
- *        |            v
- *        +-- BACKING_OFF, UNPAID, REJECTED
+ *     PENDING <-> INTENDING -> SUBMITTING -> COLLECTING -> DONE
+ *        ^                         |
+ *        |                         v
+ *        +----------- BACKING_OFF, UNPAID, REJECTED
  *
- * A batch is journalled before it is submitted. A submit is repeated only if it provably never
- * left, or was rejected with permission to retry (submit_policy.h). A batch that the upstream
- * rejects as a whole (400) created nothing: it is split, down to the task that is rejected
- * (batch_split.h). Once a batch is accepted, each task ends as soon as its result is read
- * (collector.h). A batch can fail in every state. batcher.h decides when a batch is formed and gets
- * a slot. Engine thread only. */
+ * A batch is journalled before it is submitted: while it is INTENDING, the journal writes that it
+ * will be. It keeps its tasks until that has returned. Then it is sent, unless that must not happen
+ * any more: the circuit blocks it, a task was abandoned, or a new day has begun. A submit is
+ * repeated only if it provably never left, or was rejected with permission to retry
+ * (submit_policy.h). A batch that the upstream rejects as a whole (400) created nothing: it is
+ * split, down to the task that is rejected (batch_split.h). Once a batch is accepted, each task
+ * ends as soon as its result is read (collector.h). A batch can fail in every state. batcher.h
+ * decides when a batch is formed and gets a slot. Engine thread only. */
 #ifndef LOOKUP_BATCHING_BATCH_H
 #define LOOKUP_BATCHING_BATCH_H
 
@@ -33,6 +35,7 @@
 
 enum batch_state {
     BATCH_PENDING,     /* waits for a slot: new, split, or to be submitted again */
+    BATCH_INTENDING,   /* in a slot; its submit is being recorded */
     BATCH_SUBMITTING,  /* in a slot; the submit is in flight */
     BATCH_BACKING_OFF, /* could not be sent; PENDING after a pause */
     BATCH_UNPAID,      /* got 402; waits until the owner knows the balance */
@@ -80,6 +83,7 @@ struct batch_tools {
     void *conflict_arg;
 };
 
+struct batch_intent;
 struct batch_split;
 
 struct batch {
@@ -100,6 +104,7 @@ struct batch {
     bool is_proven;             /* the upstream called with the token: the batch exists */
     struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
     struct timer drop;  /* while it waits: until its abandoned tasks are dropped */
+    struct batch_intent *intent; /* in flight */
     struct openmart_call *call;  /* the submit in flight */
     unsigned probe;              /* its number, if it probes the circuit; see circuit_breaker.h */
     struct batch_split *split;   /* of which it is a part whose result is not known; may be NULL */
@@ -111,7 +116,8 @@ struct batch {
 /* Creates an empty, PENDING batch and appends it to the list of all batches. */
 struct batch *batch_new(const struct batch_tools *tools);
 
-/* Cancels calls in flight and removes the batch from the list. Does not end the tasks. */
+/* Cancels a submit in flight and removes the batch from the list. Does not end the tasks. No intent
+ * may be in flight. */
 void batch_free(struct batch *batch);
 
 /* Adds a task, at most OPENMART_BATCH_MAX, before batch_submit(). It is borrowed until it ends. */
@@ -120,8 +126,8 @@ void batch_add(struct batch *batch, struct task *task);
 /* Gives the batch its notify token, once. */
 void batch_set_token(struct batch *batch, const char *token);
 
-/* Submits a PENDING batch, which then occupies a slot. circuit_permit() must allow it. No callback
- * of a task runs inside. */
+/* Submits a PENDING batch once this is recorded. It occupies a slot from now on. circuit_permit()
+ * must allow it. No callback of a task runs inside. */
 void batch_submit(struct batch *batch);
 
 /* Makes an UNPAID batch PENDING, because some of its tasks can be paid for. */
@@ -133,6 +139,9 @@ void batch_notify(struct batch *batch);
 
 /* Returns whether the batch waits for a submit: PENDING, BACKING_OFF, UNPAID or REJECTED. */
 bool batch_waits(const struct batch *batch);
+
+/* Returns whether the batch occupies a slot: INTENDING or SUBMITTING. */
+bool batch_is_in_slot(const struct batch *batch);
 
 /* Ends a batch that has no submit in flight and was not accepted. If an earlier submit may have
  * been accepted, reports ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which

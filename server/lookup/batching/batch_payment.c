@@ -2,6 +2,9 @@
 /* batch_payment.c - see batch_payment.h. */
 #include "lookup/batching/batch_payment.h"
 
+#include "base/mem.h"
+
+#include <stdlib.h>
 #include <utlist.h>
 
 static void refund_all(struct budget *budget, struct credit *credits, size_t n)
@@ -27,29 +30,104 @@ static enum err reserve_again(const struct batch *batch, struct credit *credits)
     return ERR_OK;
 }
 
-/* Pays again for tasks that may exist: reserves and journals second credits, then commits the
- * first ones. The journal keeps the batch as "being sent", because it may have been accepted. */
+/* ---- intents ---- */
+
+/* An intent in flight. */
+struct batch_intent {
+    struct journal_intent intent;
+    struct batch *batch;
+    bool pays_again;
+    struct credit second[OPENMART_BATCH_MAX]; /* if it does: reserved for the tasks, in order */
+};
+
+/* From now on the first credits are spent, and the second ones pending. After a failure this is
+ * recorded again, because the journal may have it or not: then how the batch ends decides about the
+ * second ones. */
+static void take_second_credits(const struct batch_intent *intent, enum err err)
+{
+    struct batch *batch = intent->batch;
+    const struct batch_tools *tools = batch->tools;
+    const struct credit *second = intent->second;
+    struct task *task;
+
+    if (err)
+        journal_repeat_resubmitted(tools->journal, batch->number, second->day);
+    DL_FOREACH (batch->tasks, task) {
+        budget_commit(tools->budget, &task->credit);
+        task->credit = *second++;
+    }
+    batch->risk = RISK_TAKEN;
+}
+
+static void returned(struct journal_intent *posted, enum err err)
+{
+    struct batch_intent *intent = container_of(posted, struct batch_intent, intent);
+    struct batch *batch = intent->batch;
+    bool pays_again = intent->pays_again;
+
+    batch->intent = NULL;
+    if (pays_again)
+        take_second_credits(intent, err);
+    free(intent);
+    batch_intent_returned(batch, err, pays_again);
+}
+
+static struct batch_intent *intent_new(struct batch *batch)
+{
+    struct batch_intent *intent = xcalloc(1, sizeof *intent);
+
+    intent->batch = batch;
+    intent->intent.done = returned;
+    batch->intent = intent;
+    return intent;
+}
+
+/* Takes ownership of the intent, which was posted unless `err`. */
+static enum err posted(struct batch_intent *intent, enum err err)
+{
+    if (err) {
+        intent->batch->intent = NULL;
+        free(intent);
+    }
+    return err;
+}
+
+/* Pays again for tasks that may exist: the journal keeps the batch as "being sent", because it may
+ * have been accepted. */
 static enum err record_second_payment(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
-    struct credit second[OPENMART_BATCH_MAX] = {0};
-    struct task *task;
-    size_t n = 0;
-    enum err err = batch->is_proven ? ERR_UPSTREAM_OUTCOME_UNKNOWN : reserve_again(batch, second);
+    struct batch_intent *intent = intent_new(batch);
+    enum err err = reserve_again(batch, intent->second);
 
     if (err)
-        return err;
-    err = journal_mark_resubmitted(tools->journal, batch->number, second[0].day);
-    if (err) {
-        refund_all(tools->budget, second, batch->n_tasks);
-        return err;
-    }
-    DL_FOREACH (batch->tasks, task) {
-        budget_commit(tools->budget, &task->credit);
-        task->credit = second[n++];
-    }
-    batch->risk = RISK_TAKEN;
-    return ERR_OK;
+        return posted(intent, err);
+    intent->pays_again = true;
+    err = journal_mark_resubmitted(tools->journal, &intent->intent, batch->number,
+                                   intent->second[0].day);
+    if (err)
+        refund_all(tools->budget, intent->second, batch->n_tasks);
+    return posted(intent, err);
+}
+
+static enum err record_submit(struct batch *batch)
+{
+    struct journal *journal = batch->tools->journal;
+    struct batch_intent *intent = intent_new(batch);
+    int64_t number = batch->number ? batch->number : store_new_number();
+    enum err err = batch->number ? journal_sending(journal, &intent->intent, number,
+                                                   batch->tasks->credit.day, batch->notify_token)
+                                 : journal_begin_batch(journal, &intent->intent, number,
+                                                       batch->tasks, batch->notify_token);
+
+    if (!err)
+        batch->number = number;
+    return posted(intent, err);
+}
+
+bool batch_must_not_repeat(const struct batch *batch)
+{
+    return batch->risk != RISK_NONE && batch->is_proven;
 }
 
 enum err batch_record_submit(struct batch *batch)
@@ -58,6 +136,8 @@ enum err batch_record_submit(struct batch *batch)
     char token[ID_TEXT];
     struct task *task;
 
+    if (batch_must_not_repeat(batch))
+        return ERR_UPSTREAM_OUTCOME_UNKNOWN;
     if (batch->risk == RISK_DUE)
         return record_second_payment(batch);
     DL_FOREACH (batch->tasks, task)
@@ -66,8 +146,5 @@ enum err batch_record_submit(struct batch *batch)
         id_new(token);
         batch_set_token(batch, token);
     }
-    if (batch->number)
-        return journal_sending(tools->journal, batch->number, batch->tasks->credit.day,
-                               batch->notify_token);
-    return journal_begin_batch(tools->journal, batch->tasks, batch->notify_token, &batch->number);
+    return record_submit(batch);
 }

@@ -9,10 +9,25 @@
 #include "base/err.h"
 #include "lookup/batching/batch.h"
 
-/* Records that the tasks of the batch may be paid for now. On failure nothing may be sent, and no
- * second credit is taken. Errors:
+#include <stdbool.h>
+
+/* Posts the intent that the tasks of the batch may be paid for now. batch_intent_returned() runs
+ * later; until then the batch, its tasks and its token must not change. On failure nothing was
+ * posted, and no second credit is taken. Errors:
+ * - ERR_UPSTREAM_OUTCOME_UNKNOWN: the batch exists, so nothing is paid for twice
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: there is no second credit for every task
- * - ERR_STORAGE_UNAVAILABLE: the journal could not be written */
+ * - ERR_STORAGE_UNAVAILABLE: the journal is unusable */
 enum err batch_record_submit(struct batch *batch);
+
+/* Returns whether the batch exists although the response to a submit was lost: then no further
+ * submit may leave. */
+bool batch_must_not_repeat(const struct batch *batch);
+
+/* ---- of batch.c, for batch_payment.c ---- */
+
+/* The intent of a batch is durable, or failed with ERR_STORAGE_UNAVAILABLE: then it may be durable
+ * nevertheless. `pays_again`: the batch is RISK_TAKEN now; its second credits are taken, also in
+ * the journal, even if the intent failed. */
+void batch_intent_returned(struct batch *batch, enum err err, bool pays_again);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -60,25 +61,24 @@ static struct task *oldest_task(const struct batch *batch)
     return oldest;
 }
 
-/* Moves `n` tasks from `first` on, but not all, to a new batch. Returns NULL, without effect, if
- * the journal cannot record it. */
+/* Moves `n` tasks from `first` on, but not all, to a new batch, and returns that. The journal must
+ * know the batch as not sent. */
 static struct batch *move_tasks(struct batch *batch, struct task *first, size_t n)
 {
+    struct batch *target = batch_new(batch->tools);
     struct task *moved = NULL, *task = first;
-    int64_t number;
 
+    assert(batch->number && batch->risk != RISK_DUE);
     for (size_t i = 0; i < n; i++) {
         struct task *next = task->next;
         DL_DELETE(batch->tasks, task);
         DL_APPEND(moved, task);
         task = next;
     }
-    bool is_recorded = !journal_split(batch->tools->journal, batch->number, moved, &number);
-    struct batch *target = is_recorded ? batch_new(batch->tools) : batch;
-    if (is_recorded) {
-        target->number = number;
-        target->risk = batch->risk;
-    }
+    target->number = store_new_number();
+    target->risk = batch->risk;
+    target->is_proven = batch->is_proven;
+    journal_split(batch->tools->journal, batch->number, target->number, moved);
     batch->n_tasks -= n;
     batch->n_open -= n;
     batch->oldest_ms = oldest_task(batch)->queued_ms;
@@ -86,7 +86,7 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
         DL_DELETE(moved, task);
         batch_add(target, task);
     }
-    return is_recorded ? target : NULL;
+    return target;
 }
 
 struct batch *batch_cut(struct batch *batch, size_t n)
@@ -94,10 +94,6 @@ struct batch *batch_cut(struct batch *batch, size_t n)
     if (n >= batch->n_tasks)
         return batch;
     struct batch *part = move_tasks(batch, n == 1 ? oldest_task(batch) : batch->tasks, n);
-    if (!part) {
-        batch_fail_unrecorded_later(batch);
-        return NULL;
-    }
     part->tries = batch->tries;
     if (batch->split)
         join(part, batch->split);
@@ -134,9 +130,8 @@ bool batch_drop_abandoned(struct batch *batch)
         batch_fail(batch, end);
         return false;
     }
-    struct batch *part = n && batch->risk != RISK_DUE ? move_tasks(batch, first, n) : NULL;
-    if (part)
-        batch_fail(part, end);
+    if (n && batch->risk != RISK_DUE)
+        batch_fail(move_tasks(batch, first, n), end);
     return true;
 }
 
@@ -154,9 +149,8 @@ void batch_drop_abandoned_later(struct batch *batch)
 
 /* ---- rejected batches ---- */
 
-/* Moves all tasks but the first to other parts, which share a split with the batch. Returns false
- * if the journal could not record a part. */
-static bool make_parts(struct batch *batch, const char *message)
+/* Moves all tasks but the first to other parts, which share a split with the batch. */
+static void make_parts(struct batch *batch, const char *message)
 {
     size_t n_others = (batch->n_tasks < PARTS ? batch->n_tasks : PARTS) - 1;
     struct batch_split *split = split_new(message);
@@ -164,12 +158,8 @@ static bool make_parts(struct batch *batch, const char *message)
     join(batch, split);
     for (; n_others > 0; n_others--) {
         size_t n = (batch->n_tasks - 1 + n_others - 1) / n_others;
-        struct batch *part = move_tasks(batch, batch->tasks->next, n);
-        if (!part)
-            return false;
-        join(part, split);
+        join(move_tasks(batch, batch->tasks->next, n), split);
     }
-    return true;
 }
 
 /* Splits a batch that was rejected with this message. All parts are PENDING then. If only one task
@@ -179,10 +169,8 @@ static void divide(struct batch *batch, const char *message)
     batch_split_release(batch);
     if (!batch_drop_abandoned(batch))
         return;
-    if (batch->n_tasks > 1 && !make_parts(batch, message)) {
-        batch_fail_unrecorded(batch);
-        return;
-    }
+    if (batch->n_tasks > 1)
+        make_parts(batch, message);
     batch->tries = 0;
     batch_set_state(batch, BATCH_PENDING);
 }

@@ -29,13 +29,13 @@ void batch_split_leave(struct batch *batch, const char *message);
 void batch_split_release(struct batch *batch);
 
 /* Moves `n` tasks, or the oldest one if n is 1, of a PENDING batch that the journal knows as not
- * sent to a new PENDING batch, and returns that. Returns the batch itself if it has no more tasks.
- * Returns NULL if the journal could not record it: then the batch fails later. */
+ * sent to a new PENDING batch, and returns that. Returns the batch itself if it has no more
+ * tasks. */
 struct batch *batch_cut(struct batch *batch, size_t n);
 
 /* Ends the abandoned tasks (batcher_abandon()) of a batch that has no submit in flight and was not
- * accepted. If the journal cannot record it, or knows the outcome as unknown, only a batch whose
- * tasks are all abandoned ends. Returns false if the batch has ended. */
+ * accepted. If the journal knows the outcome as unknown, only a batch whose tasks are all abandoned
+ * ends. Returns false if the batch has ended. */
 bool batch_drop_abandoned(struct batch *batch);
 
 /* Does so soon, if the batch still waits then: callers often leave at the same time, and the
@@ -45,10 +45,5 @@ void batch_drop_abandoned_later(struct batch *batch);
 /* ---- of batch.c, for batch_split.c ---- */
 
 void batch_set_state(struct batch *batch, enum batch_state state);
-
-/* Fail a batch because the journal could not record its submit or its split; later, so that no
- * callback of a task runs inside the call. */
-void batch_fail_unrecorded(struct batch *batch);
-void batch_fail_unrecorded_later(struct batch *batch);
 
 #endif

@@ -52,7 +52,7 @@ int batcher_slots_used(const struct batcher *batcher)
     int n = 0;
 
     DL_FOREACH (batcher->batches, batch)
-        n += batch->state == BATCH_SUBMITTING;
+        n += batch_is_in_slot(batch);
     return n;
 }
 
@@ -194,7 +194,7 @@ static void batch_state_changed(void *arg, struct batch *batch)
         fail_waiting_tasks(batcher);
     else if (batch->state == BATCH_UNPAID)
         waiting_batches_settle_unpaid(&batcher->tools);
-    else if (batch->state != BATCH_SUBMITTING)
+    else
         fill_slots(batcher, FLUSH_SLOT);
 }
 

@@ -7,7 +7,7 @@
  *
  *     batcher_add()          reserves a credit and queues the task (fair_queue.h)
  *     fill_slots()           forms a batch if one is due and a slot is free
- *     batch_submit()         journals the batch, then submits it (batch.h)
+ *     batch_submit()         journals the batch; batch_intent_returned() then sends it (batch.h)
  *     submitted()            retries, splits or fails it, or collects it (submit_policy.h)
  *     collector_start()      polls the accepted batch and lists its tasks (collector.h)
  *     task_reader_add()      reads each task until it has ended (task_reader.h)
@@ -119,14 +119,14 @@ struct read_limiter *batcher_read_limiter(struct batcher *batcher);
  * continues. */
 void batcher_abandon(struct batcher *batcher, struct task *task);
 
-/* Returns the number of slots in use: submits in flight. */
+/* Returns the number of slots in use: submits in flight or being recorded. */
 int batcher_slots_used(const struct batcher *batcher);
 
 /* Status of queue, batches and circuit. */
 struct batcher_stats {
     size_t queued;            /* tasks that wait for a batch */
     size_t batches;           /* that have not ended */
-    size_t submitting;        /* slots in use: submits in flight */
+    size_t submitting;        /* slots in use: submits in flight or being recorded */
     int64_t oldest_queued_ms; /* monotonic; 0 = the queue is empty */
     enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
     enum err circuit;         /* the same without a pause; see circuit_reason() */

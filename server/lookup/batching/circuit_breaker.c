@@ -274,6 +274,22 @@ unsigned circuit_begin_submit(struct circuit_breaker *breaker)
     return ++breaker->probe;
 }
 
+static bool is_probing(const struct circuit_breaker *breaker, unsigned probe)
+{
+    return probe && probe == breaker->probe && breaker->state == CIRCUIT_PROBING;
+}
+
+bool circuit_confirm_submit(const struct circuit_breaker *breaker, unsigned probe)
+{
+    return !breaker->paused && (breaker->state == CIRCUIT_CLOSED || is_probing(breaker, probe));
+}
+
+void circuit_cancel_submit(struct circuit_breaker *breaker, unsigned probe)
+{
+    if (is_probing(breaker, probe))
+        circuit_set_state(breaker, CIRCUIT_HALF_OPEN, breaker->cause, 0);
+}
+
 /* ---- operator ---- */
 
 void circuit_pause(struct circuit_breaker *breaker, bool paused)

@@ -109,8 +109,15 @@ struct circuit_permit {
 };
 struct circuit_permit circuit_permit(const struct circuit_breaker *breaker);
 
-/* Notes that a permitted submit leaves. Returns the number of the probe, or 0 if it is not one. */
+/* Notes that a permitted submit leaves soon. Returns the number of the probe, or 0 if it is not
+ * one. */
 unsigned circuit_begin_submit(struct circuit_breaker *breaker);
+
+/* Returns whether it may still leave. `probe` is what circuit_begin_submit() returned. */
+bool circuit_confirm_submit(const struct circuit_breaker *breaker, unsigned probe);
+
+/* Notes that it does not leave. If it was the probe, another one may leave now. */
+void circuit_cancel_submit(struct circuit_breaker *breaker, unsigned probe);
 
 /* Records the result of a submit. */
 struct circuit_submit {

@@ -61,13 +61,13 @@ void waiting_batches_settle_unpaid(const struct batch_tools *tools)
             batch_fail(batch, end);
 }
 
-/* No submit of such a batch is in flight: the risk is taken before. */
+/* A batch whose second submit is being recorded is looked at when that has returned. */
 static struct batch *first_risky(const struct batch_tools *tools)
 {
     struct batch *batch;
 
     DL_FOREACH (*tools->batches, batch)
-        if (batch->risk == RISK_DUE)
+        if (batch->risk == RISK_DUE && batch_waits(batch))
             return batch;
     return NULL;
 }

@@ -33,6 +33,7 @@ struct budget {
     int64_t limit, day, spent;
     struct warned warned;
     struct account *accounts;
+    int64_t last_refund; /* number of the last one in the accounts; see store_accounts() */
 };
 
 struct budget *budget_new(int64_t credits_per_day, const struct clock *clock)
@@ -157,7 +158,7 @@ enum err budget_load(struct budget *budget, struct store *store)
         clock_rfc3339(day_ends_ms(budget), until);
         log_event(LOG_WARN, "budget_day_in_future", LOG_STR("until", until));
     }
-    return store_accounts(store, budget->day, load_account, budget);
+    return store_accounts(store, budget->day, load_account, budget, &budget->last_refund);
 }
 
 /* ---- spending ---- */
@@ -247,11 +248,14 @@ void budget_refund(struct budget *budget, struct credit *credit)
         end_credit(budget, credit, false);
 }
 
-void budget_note_refund(struct budget *budget, const char *client, int64_t day)
+void budget_note_refund(struct budget *budget, const struct store_not_taken *task)
 {
     turn_day(budget);
-    struct account *account = find(budget, client);
-    if (account && day == budget->day && account->credits > account->pending)
+    struct account *account = find(budget, task->client);
+    if (task->number <= budget->last_refund)
+        return;
+    budget->last_refund = task->number;
+    if (account && task->day == budget->day && account->credits > account->pending)
         add(budget, account, -1);
 }
 

@@ -56,8 +56,9 @@ void budget_commit(struct budget *budget, struct credit *credit);
 /* Refunds the credit: nothing was created. */
 void budget_refund(struct budget *budget, struct credit *credit);
 
-/* Another process refunded a credit of that client and day in the store. */
-void budget_note_refund(struct budget *budget, const char *client, int64_t day);
+/* Another process refunded the credit of that task in the store. Counts each once, in the order of
+ * their numbers, and none that was part of what budget_load() read. */
+void budget_note_refund(struct budget *budget, const struct store_not_taken *task);
 
 struct budget_state {
     int64_t day, limit, spent; /* limit 0 = no limit */

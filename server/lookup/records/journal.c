@@ -1,68 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* journal.c - see journal.h. A completion entry is written immediately unless others are queued, so
- * entries are written in the order of the events. */
+/* journal.c - see journal.h. An entry is in the list from the moment at which it is recorded until
+ * it is written. Calls return in the order of their posts, so the first of the list is the next to
+ * be written, and the first flight is the oldest. */
 #include "lookup/records/journal.h"
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "lookup/records/journal_entry.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
-enum kind { ENTRY_NOT_SENT, ENTRY_SUBMITTED, ENTRY_BATCH_ENDED, ENTRY_TASK_ENDED, ENTRY_FORGOTTEN };
-
-/* What the log calls them. */
-static const char *const kind_words[] = {
-    [ENTRY_NOT_SENT] = "result",   [ENTRY_SUBMITTED] = "batch-id", [ENTRY_BATCH_ENDED] = "result",
-    [ENTRY_TASK_ENDED] = "result", [ENTRY_FORGOTTEN] = "deletion",
-};
-
-/* A completion entry. Owns its strings, its raw bytes and a reference to its result. */
-struct entry {
-    enum kind kind;
-    int64_t batch;
-    int64_t wall_ms;
-    char *id; /* the batch id, or the tracking id */
-    unsigned char key[HASH_SIZE];
-    char *task_id, *detail, *raw;
-    char *domain; /* of the raw bytes, if they are a result */
-    struct store_end end;
-    const struct result *keep;
-    struct entry *prev, *next;
-};
-
 struct journal {
-    struct store *store;
+    struct store_calls *calls;
+    journal_written_fn *on_written; /* may be NULL */
+    void *on_written_arg;
     const struct clock *clock;
     struct timers *timers;
-    struct timer retry;
-    struct entry *waiting;
-    size_t n_waiting;
-    bool is_unwell; /* the store failed, and no access has worked since */
+    struct timer retry, slow;
+    struct entry *entries;
+    uint64_t last_number;
+    uint64_t
+        last_exposed;  /* number of the last entry whose receipt returned before it was written */
+    size_t n_deferred; /* entries that are DEFERRED or REPEATED */
+    struct journal_flight *flights;
+    struct journal_receipt *receipts; /* that wait, by number */
+    struct store_try_call attempt;    /* to write, while there is nothing to write */
+    struct journal_flight attempt_flight;
+    bool is_stopped; /* a call of the journal failed: nothing is posted until the retry */
+    bool is_slow;    /* the oldest flight takes longer than JOURNAL_SLOW_MS */
+    bool is_unwell;  /* the store failed or is slow, and no access has worked since */
 };
-
-struct journal *journal_new(struct store *store, const struct clock *clock, struct timers *timers)
-{
-    struct journal *journal = xcalloc(1, sizeof *journal);
-
-    journal->store = store;
-    journal->clock = clock;
-    journal->timers = timers;
-    return journal;
-}
 
 struct journal_state journal_state(const struct journal *journal)
 {
-    return (struct journal_state){.is_usable = !journal->is_unwell, .backlog = journal->n_waiting};
+    return (struct journal_state){.is_usable = !journal->is_unwell, .backlog = journal->n_deferred};
+}
+
+/* Returns whether entries may stay unwritten, so that no receipt may wait for them. */
+static bool is_stuck(const struct journal *journal)
+{
+    return journal->n_deferred || journal->is_stopped || journal->is_slow;
+}
+
+/* Returns whether the store does not have what was returned before it was durable. */
+static bool is_exposed(const struct journal *journal)
+{
+    return journal->entries && journal->entries->number <= journal->last_exposed;
 }
 
 enum err journal_check(const struct journal *journal)
 {
-    return journal->waiting ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
+    return is_stuck(journal) || is_exposed(journal) ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
+
+bool journal_is_written(const struct journal *journal)
+{
+    return !journal->entries;
+}
+
+/* ---- the state of the store ---- */
 
 static void retry(struct timer *timer);
 
@@ -71,262 +70,293 @@ static void retry_later(struct journal *journal)
     timer_arm(journal->timers, &journal->retry, journal->clock->now_ms + JOURNAL_RETRY_MS, retry);
 }
 
-void journal_suspect(struct journal *journal)
+/* The store failed, or is slow. */
+static void suspect(struct journal *journal)
 {
-    if (!journal->is_unwell)
-        retry_later(journal);
     journal->is_unwell = true;
+    if (!timer_armed(&journal->retry))
+        retry_later(journal);
 }
 
-/* Updates the state of the store after a write. */
-static void note_write(struct journal *journal, enum err err)
+/* The order of the writes is kept: after this failure, the store fails all later ones too. Those
+ * posted since store_calls_resume() are not later ones. */
+static void call_failed(void *arg, const struct store_call *call)
 {
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        journal_suspect(journal);
-    else if (!journal->waiting)
+    enum store_class class = store_call_class(call);
+    struct journal *journal = arg;
+
+    if ((class == STORE_JOURNAL || class == STORE_JOURNAL_ALONE) && store_call_is_current(call))
+        journal->is_stopped = true;
+    suspect(journal);
+}
+
+/* A write has returned. */
+static void note_return(struct journal *journal, enum err err)
+{
+    if (err != ERR_STORAGE_UNAVAILABLE && !journal_check(journal))
         journal->is_unwell = false;
 }
 
-/* ---- write-ahead entries ---- */
-
-static enum err refusal_of(struct journal *journal, enum err err)
+struct journal *journal_new(struct store_calls *calls, const struct clock *clock,
+                            struct timers *timers)
 {
-    note_write(journal, err);
+    struct journal *journal = xcalloc(1, sizeof *journal);
+
+    journal->calls = calls;
+    journal->clock = clock;
+    journal->timers = timers;
+    store_calls_on_failure(calls, call_failed, journal);
+    return journal;
+}
+
+void journal_on_written(struct journal *journal, journal_written_fn *written, void *arg)
+{
+    journal->on_written = written;
+    journal->on_written_arg = arg;
+}
+
+/* ---- receipts ---- */
+
+static void return_receipt(struct journal *journal, struct journal_receipt *receipt, bool durable)
+{
+    DL_DELETE(journal->receipts, receipt);
+    if (!durable)
+        journal->last_exposed = receipt->number;
+    receipt->done(receipt);
+}
+
+/* An entry was written. No receipt of a later entry is before one of an earlier entry. */
+static void return_durable(struct journal *journal)
+{
+    struct journal_receipt *receipt;
+
+    while ((receipt = journal->receipts) &&
+           (!journal->entries || journal->entries->number > receipt->number))
+        return_receipt(journal, receipt, true);
+}
+
+/* The journal is stuck. Until that changes, no receipt is added. */
+static void return_all(struct journal *journal)
+{
+    while (journal->receipts)
+        return_receipt(journal, journal->receipts, false);
+}
+
+bool journal_wait(struct journal *journal, struct journal_receipt *receipt)
+{
+    receipt->number = journal->last_number;
+    receipt->has_stored = false;
+    if (!journal->entries)
+        return false;
+    if (is_stuck(journal)) {
+        journal->last_exposed = receipt->number;
+        return false;
+    }
+    DL_APPEND(journal->receipts, receipt);
+    return true;
+}
+
+void journal_cancel_wait(struct journal *journal, struct journal_receipt *receipt)
+{
+    DL_DELETE(journal->receipts, receipt);
+}
+
+/* ---- flights ---- */
+
+static void watch(struct journal *journal);
+
+static void look_at_oldest(struct timer *timer)
+{
+    watch(container_of(timer, struct journal, slow));
+}
+
+/* Notes whether the oldest flight is slow, and looks again when it would be. */
+static void watch(struct journal *journal)
+{
+    const struct journal_flight *oldest = journal->flights;
+    struct entry *entry;
+    bool was_slow = journal->is_slow;
+    int64_t due_ms = oldest ? oldest->since_ms + JOURNAL_SLOW_MS : INT64_MAX;
+
+    journal->is_slow = journal->clock->now_ms >= due_ms;
+    if (oldest && !journal->is_slow)
+        timer_arm(journal->timers, &journal->slow, due_ms, look_at_oldest);
+    else
+        timer_disarm(journal->timers, &journal->slow);
+    if (was_slow || !journal->is_slow)
+        return;
+    log_event(LOG_ERROR, "journal_write_delayed", LOG_INT("seconds", JOURNAL_SLOW_MS / 1000));
+    DL_FOREACH (journal->entries, entry)
+        entry_log_unwritten(entry);
+    suspect(journal);
+    return_all(journal);
+}
+
+static void depart(struct journal *journal, struct journal_flight *flight)
+{
+    bool is_only = !journal->flights;
+
+    flight->since_ms = journal->clock->now_ms;
+    DL_APPEND(journal->flights, flight);
+    if (is_only)
+        watch(journal);
+}
+
+static void arrive(struct journal *journal, struct journal_flight *flight)
+{
+    DL_DELETE(journal->flights, flight);
+    watch(journal);
+}
+
+/* ---- intents ---- */
+
+static void intent_returned(struct store_call *call)
+{
+    struct journal_intent *intent = container_of(call, struct journal_intent, call.any);
+    struct journal *journal = intent->journal;
+    enum err err = call->err;
+
+    arrive(journal, &intent->flight);
+    free(TAKE(intent->rows));
+    note_return(journal, err);
     if (err && err != ERR_STORAGE_UNAVAILABLE)
         log_event(LOG_ERROR, "journal_write_failed", LOG_STR("error", err_words(err)));
-    return err ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
+    intent->done(intent, err ? ERR_STORAGE_UNAVAILABLE : ERR_OK);
 }
 
-enum err journal_begin_batch(struct journal *journal, const struct task *tasks,
-                             const char *notify_token, int64_t *ret_batch)
+static struct store_call start_intent(struct journal *journal, struct journal_intent *intent)
 {
-    struct store_task rows[OPENMART_BATCH_MAX];
-    const struct task *task;
-    size_t n = 0;
+    intent->journal = journal;
+    depart(journal, &intent->flight);
+    return (struct store_call){.done = intent_returned};
+}
 
-    if (journal->waiting)
+enum err journal_begin_batch(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                             const struct task *tasks, const char *notify_token)
+{
+    size_t n;
+
+    if (journal_check(journal))
         return ERR_STORAGE_UNAVAILABLE;
-    DL_FOREACH (tasks, task) {
-        assert(n < OPENMART_BATCH_MAX);
-        rows[n++] = (struct store_task){.tracking_id = task->tracking_id,
-                                        .lookup_id = task->lookup_id,
-                                        .key = task->question->key,
-                                        .parts = task->question->parts,
-                                        .client = task->payer.name,
-                                        .day = task->credit.day};
-    }
-    const struct store_new_batch batch = {rows, n, notify_token, journal->clock->wall_ms};
-    return refusal_of(journal, store_begin_batch(journal->store, &batch, ret_batch));
+    intent->rows = task_rows(tasks, &n);
+    const struct store_new_batch new = {batch, intent->rows, n, notify_token,
+                                        journal->clock->wall_ms};
+    intent->call.begin = (struct store_begin_batch_call){start_intent(journal, intent), new};
+    store_post_begin_batch(journal->calls, &intent->call.begin);
+    return ERR_OK;
 }
 
-enum err journal_sending(struct journal *journal, int64_t batch, int64_t day,
-                         const char *notify_token)
+enum err journal_sending(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                         int64_t day, const char *notify_token)
 {
-    if (journal->waiting)
+    if (journal_check(journal))
         return ERR_STORAGE_UNAVAILABLE;
-    return refusal_of(journal, store_sending(journal->store, batch, day, notify_token));
+    intent->call.sending =
+        (struct store_sending_call){start_intent(journal, intent), batch, day, notify_token};
+    store_post_sending(journal->calls, &intent->call.sending);
+    return ERR_OK;
 }
 
-enum err journal_mark_resubmitted(struct journal *journal, int64_t batch, int64_t day)
+enum err journal_mark_resubmitted(struct journal *journal, struct journal_intent *intent,
+                                  int64_t batch, int64_t day)
 {
-    if (journal->waiting)
+    if (journal_check(journal))
         return ERR_STORAGE_UNAVAILABLE;
-    return refusal_of(journal, store_mark_resubmitted(journal->store, batch, day));
+    intent->call.resubmitted =
+        (struct store_mark_resubmitted_call){start_intent(journal, intent), batch, day};
+    store_post_mark_resubmitted(journal->calls, &intent->call.resubmitted);
+    return ERR_OK;
 }
 
-enum err journal_split(struct journal *journal, int64_t batch, const struct task *tasks,
-                       int64_t *ret_half)
-{
-    const char *ids[OPENMART_BATCH_MAX];
-    const struct task *task;
-    size_t n = 0;
+/* ---- entries ---- */
 
-    if (journal->waiting)
-        return ERR_STORAGE_UNAVAILABLE;
-    DL_FOREACH (tasks, task) {
-        assert(n < OPENMART_BATCH_MAX);
-        ids[n++] = task->tracking_id;
-    }
-    return refusal_of(
-        journal, store_split(journal->store, batch, ids, n, journal->clock->wall_ms, ret_half));
+static void report_written(const struct journal *journal, const struct entry *entry)
+{
+    if (!journal->on_written)
+        return;
+    if (entry->kind == ENTRY_FORGOTTEN)
+        journal->on_written(journal->on_written_arg, entry->key, true);
+    else if (entry->keep)
+        journal->on_written(journal->on_written_arg, entry->keep->key, false);
 }
 
-/* ---- completion entries ---- */
-
-static void free_entry(struct entry *entry)
+static void written(struct journal *journal, struct entry *entry)
 {
-    free(entry->id);
-    free(entry->task_id);
-    free(entry->detail);
-    free(entry->raw);
-    free(entry->domain);
-    result_unref(entry->keep);
-    free(entry);
-}
+    enum err err = entry->call.any.err;
+    /* If it was written before, its row may have been deleted since because of its age. */
+    bool is_repeated = entry->state == ENTRY_REPEATED;
+    bool has_stored = entry->kind == ENTRY_TASK_ENDED && !err && entry->call.end_task.stored;
 
-static enum err write_entry(struct journal *journal, const struct entry *entry)
-{
-    switch (entry->kind) {
-    case ENTRY_NOT_SENT:
-        return store_mark_not_sent(journal->store, entry->batch);
-    case ENTRY_SUBMITTED:
-        return store_submitted(journal->store, entry->batch, entry->id, entry->wall_ms);
-    case ENTRY_BATCH_ENDED:
-        return store_end_batch(journal->store, entry->batch, &entry->end);
-    case ENTRY_TASK_ENDED:
-        return store_end_task(journal->store, entry->id, &entry->end, entry->keep);
-    case ENTRY_FORGOTTEN:
-        return store_forget_key(journal->store, entry->key);
-    }
-    return ERR_INTERNAL;
-}
-
-/* Returns true if the entry is finished: written, or rejected for a permanent reason. */
-static bool finish(struct journal *journal, struct entry *entry)
-{
-    enum err err = write_entry(journal, entry);
-
-    note_write(journal, err);
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        return false;
-    if (err)
+    if (err && !(err == ERR_NO_ENTRY && is_repeated))
         log_event(LOG_ERROR, "journal_entry_rejected", LOG_STR("error", err_words(err)),
                   LOG_STR("id", entry->id));
-    free_entry(entry);
-    return true;
-}
-
-/* Returns true if no entry is queued any more. */
-static bool write_waiting(struct journal *journal)
-{
-    bool had_some = journal->waiting != NULL;
-
-    while (journal->waiting) {
-        struct entry *first = journal->waiting;
-        DL_DELETE(journal->waiting, first);
-        if (!finish(journal, first)) {
-            DL_PREPEND(journal->waiting, first);
-            return false;
-        }
-        journal->n_waiting--;
-    }
-    if (had_some)
+    if (!err)
+        report_written(journal, entry);
+    for (struct journal_receipt *receipt = journal->receipts;
+         receipt && receipt->number == entry->number; receipt = receipt->next)
+        receipt->has_stored = has_stored;
+    DL_DELETE(journal->entries, entry);
+    entry_free(entry);
+    journal->n_deferred -= is_repeated;
+    if (is_repeated && !journal->n_deferred)
         log_event(LOG_INFO, "journal_backlog_written");
-    return true;
+    note_return(journal, err);
+    return_durable(journal);
 }
 
-/* While the store is unusable, the server gets no requests and may have nothing to write. Then only
- * a trial write can detect that the disk has recovered. */
-static void retry(struct timer *timer)
+static void defer(struct journal *journal, struct entry *entry)
 {
-    struct journal *journal = container_of(timer, struct journal, retry);
-
-    if (write_waiting(journal) && journal->is_unwell)
-        journal->is_unwell = store_try(journal->store, journal->clock->wall_ms) != ERR_OK;
-    if (journal->waiting || journal->is_unwell)
-        retry_later(journal);
+    entry_log_unwritten(entry);
+    journal->n_deferred += entry->state != ENTRY_REPEATED;
+    entry->state = ENTRY_DEFERRED;
 }
 
-/* Takes ownership of the entry. A deferred entry is logged as an error: if the process dies before
- * the disk recovers, this line is all that is left of a paid batch. */
-static void record(struct journal *journal, struct entry *entry)
+static void entry_returned(struct store_call *call)
 {
-    if (!journal->waiting && finish(journal, entry))
+    struct entry *entry = entry_of(call);
+    struct journal *journal = entry->journal;
+
+    arrive(journal, &entry->flight);
+    if (call->err != ERR_STORAGE_UNAVAILABLE) {
+        written(journal, entry);
         return;
-    log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", kind_words[entry->kind]),
-              LOG_STR("id", entry->id));
-    if (!journal->waiting)
-        retry_later(journal);
-    DL_APPEND(journal->waiting, entry);
-    journal->n_waiting++;
+    }
+    defer(journal, entry);
+    return_all(journal);
 }
 
-static struct entry *new_entry(const struct journal *journal, enum kind kind, int64_t batch,
-                               const char *id)
+static void post(struct journal *journal, struct entry *entry)
 {
-    struct entry *entry = xcalloc(1, sizeof *entry);
+    entry->state = entry->state == ENTRY_NEW ? ENTRY_POSTED : ENTRY_REPEATED;
+    depart(journal, &entry->flight);
+    entry_post(entry, journal->calls, entry_returned);
+}
 
-    entry->kind = kind;
-    entry->batch = batch;
+void journal_record(struct journal *journal, struct entry *entry)
+{
+    entry->journal = journal;
     entry->wall_ms = journal->clock->wall_ms;
-    entry->id = id ? xstrdup(id) : NULL;
-    return entry;
+    entry->number = ++journal->last_number;
+    DL_APPEND(journal->entries, entry);
+    if (journal->is_stopped)
+        defer(journal, entry);
+    else
+        post(journal, entry);
+    if (journal->is_slow)
+        entry_log_unwritten(entry);
 }
 
-enum store_task_state journal_state_of(const struct task_end *end)
-{
-    if (!end->err)
-        return STORE_ANSWERED;
-    if (end->err == ERR_LOOKUP_FAILED)
-        return STORE_FAILED;
-    return end->charged == CHARGED_NO ? STORE_NOT_CREATED : STORE_UNKNOWN;
-}
+/* ---- deletions ---- */
 
-/* Copies the raw bytes that the store keeps; returns their number. */
-static size_t copy_raw(const struct task_end *end, char **ret_raw)
-{
-    size_t len = end->raw_len < STORE_RAW_MAX ? end->raw_len : STORE_RAW_MAX;
-
-    if (!end->raw || end->raw_len == 0)
-        return 0;
-    *ret_raw = xcalloc(1, len);
-    memcpy(*ret_raw, end->raw, len);
-    return len;
-}
-
-static void set_end(struct entry *entry, const struct task_end *end)
-{
-    entry->task_id = end->task_id ? xstrdup(end->task_id) : NULL;
-    entry->detail = end->detail ? xstrdup(end->detail) : NULL;
-    size_t raw_len = copy_raw(end, &entry->raw);
-    entry->end = (struct store_end){.state = journal_state_of(end),
-                                    .task_id = entry->task_id,
-                                    .err = end->err,
-                                    .detail = entry->detail,
-                                    .wall_ms = entry->wall_ms,
-                                    .refunds_last = end->refunds_last,
-                                    .raw = entry->raw,
-                                    .raw_len = raw_len,
-                                    .parser = OPENMART_PARSER_VERSION};
-}
-
-void journal_mark_not_sent(struct journal *journal, int64_t batch)
-{
-    record(journal, new_entry(journal, ENTRY_NOT_SENT, batch, NULL));
-}
-
-void journal_submitted(struct journal *journal, int64_t batch, const char *batch_id)
-{
-    record(journal, new_entry(journal, ENTRY_SUBMITTED, batch, batch_id));
-}
-
-void journal_end_batch(struct journal *journal, int64_t batch, const struct task_end *end)
-{
-    struct entry *entry = new_entry(journal, ENTRY_BATCH_ENDED, batch, NULL);
-
-    set_end(entry, end);
-    record(journal, entry);
-}
-
-void journal_end_task(struct journal *journal, const struct task *task, const struct task_end *end,
-                      const struct result *keep)
-{
-    struct entry *entry = new_entry(journal, ENTRY_TASK_ENDED, 0, task->tracking_id);
-
-    set_end(entry, end);
-    entry->domain = entry->raw ? xstrdup(task->question->parts.domain) : NULL;
-    entry->keep = keep ? result_ref(keep) : NULL;
-    record(journal, entry);
-}
-
+/* Returns the last deletion of that question, or NULL. */
 static struct entry *find_deletion(const struct journal *journal, const unsigned char *key)
 {
-    struct entry *entry;
+    struct entry *entry, *found = NULL;
 
-    DL_FOREACH (journal->waiting, entry)
+    DL_FOREACH (journal->entries, entry)
         if (entry->kind == ENTRY_FORGOTTEN && memcmp(entry->key, key, HASH_SIZE) == 0)
-            return entry;
-    return NULL;
+            found = entry;
+    return found;
 }
 
 bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE])
@@ -338,28 +368,63 @@ void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
 {
     struct entry *entry = find_deletion(journal, key);
 
-    if (entry) { /* an entry queued since then may store another result */
-        DL_DELETE(journal->waiting, entry);
-        DL_APPEND(journal->waiting, entry);
+    if (entry && entry->state == ENTRY_DEFERRED) {
+        /* An entry recorded since then may store another result. */
+        DL_DELETE(journal->entries, entry);
+        DL_APPEND(journal->entries, entry);
+        entry->number = ++journal->last_number;
         return;
     }
-    entry = new_entry(journal, ENTRY_FORGOTTEN, 0, NULL);
+    entry = entry_new(ENTRY_FORGOTTEN, 0, NULL);
     memcpy(entry->key, key, HASH_SIZE);
-    record(journal, entry);
+    journal_record(journal, entry);
 }
 
-void journal_forget_domain(struct journal *journal, const char *domain)
+/* ---- repeating ---- */
+
+static void attempt_returned(struct store_call *call)
+{
+    struct journal *journal = container_of(call, struct journal, attempt.call);
+
+    arrive(journal, &journal->attempt_flight);
+    if (call->err)
+        suspect(journal);
+    else
+        note_return(journal, ERR_OK);
+}
+
+/* While the store is unusable, the server gets no requests and may have nothing to write. Then only
+ * a trial write can detect that the disk has recovered. */
+static void post_attempt(struct journal *journal)
+{
+    journal->attempt = (struct store_try_call){{.done = attempt_returned}, journal->clock->wall_ms};
+    depart(journal, &journal->attempt_flight);
+    store_post_try(journal->calls, &journal->attempt);
+}
+
+/* Posts the deferred entries, in order. No call may be in flight: if an earlier entry failed after
+ * a later one was posted, their order would change. */
+static void post_deferred(struct journal *journal)
 {
     struct entry *entry;
 
-    DL_FOREACH (journal->waiting, entry) {
-        if (entry->keep && entry->keep->domain && strcmp(entry->keep->domain, domain) == 0) {
-            result_unref(entry->keep);
-            entry->keep = NULL;
-        }
-        if (entry->domain && strcmp(entry->domain, domain) == 0)
-            entry->end.raw_len = 0;
+    store_calls_resume(journal->calls);
+    journal->is_stopped = false;
+    DL_FOREACH (journal->entries, entry)
+        post(journal, entry);
+}
+
+static void retry(struct timer *timer)
+{
+    struct journal *journal = container_of(timer, struct journal, retry);
+
+    if (journal->flights) {
+        retry_later(journal);
+        return;
     }
+    post_deferred(journal);
+    if (!journal->entries && journal->is_unwell)
+        post_attempt(journal);
 }
 
 void journal_free(struct journal *journal)
@@ -368,9 +433,13 @@ void journal_free(struct journal *journal)
 
     if (!journal)
         return;
-    write_waiting(journal);
-    DL_FOREACH_SAFE (journal->waiting, entry, next)
-        free_entry(entry);
+    assert(!journal->flights && !journal->receipts);
+    post_deferred(journal);
+    store_calls_run(journal->calls);
+    DL_FOREACH_SAFE (journal->entries, entry, next)
+        entry_free(entry);
+    store_calls_on_failure(journal->calls, NULL, NULL);
     timer_disarm(journal->timers, &journal->retry); /* a failure just now may have armed it */
+    timer_disarm(journal->timers, &journal->slow);
     free(journal);
 }

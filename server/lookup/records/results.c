@@ -7,21 +7,38 @@
 #include "base/mem.h"
 #include "model/freshness.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
 
 #define DETAIL_MAX 1024 /* bytes; the upstream's message has at most 200 */
+
+static void written(void *arg, const unsigned char key[HASH_SIZE], bool is_deletion)
+{
+    if (is_deletion)
+        reads_deleted(arg, key);
+    else
+        reads_stored(arg, key);
+}
 
 void results_init(struct results *results, struct timers *timers)
 {
     results->cooldowns = cooldowns_new(timers);
     results->finished =
         finished_new(results->options.max_finished, results->options.max_finished_bytes);
+    results->reads =
+        reads_new(&(struct read_tools){results->calls, results->cache, results->journal});
+    journal_on_written(results->journal, written, results->reads);
+    results->puts = xcalloc(1, sizeof *results->puts);
 }
 
 void results_done(struct results *results)
 {
     cooldowns_free(results->cooldowns);
     finished_free(results->finished);
+    reads_free(results->reads);
+    free(results->puts);
 }
 
 static int64_t jittered(const struct results *results, int64_t ttl_ms)
@@ -75,18 +92,6 @@ const struct result *result_of_raw(const struct results *results, const struct s
 
 /* ---- storing ---- */
 
-/* Returns true also if the store cannot be read: it may have one, and a failure must not replace
- * it. */
-static bool may_have_answer(const struct results *results, const unsigned char *key)
-{
-    const struct result *kept = NULL;
-    enum err err = results_find(results, key, &kept);
-    bool may = kept ? !kept->err : err != ERR_NO_ENTRY;
-
-    result_unref(kept);
-    return may;
-}
-
 int64_t results_hold_ms(const struct results *results, bool has_task_id)
 {
     int64_t hold_ms = results->options.unknown_hold_ms;
@@ -109,24 +114,99 @@ void results_cool_down(const struct results *results, const unsigned char key[HA
                  results->clock->now_ms + ms);
 }
 
-bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result)
+/* Makes the end available. A failure is cached only if it is in the store now: then there is no
+ * successful result that it would hide. Else a cooldown prevents another paid lookup. */
+static void make_available(struct results_put *put)
 {
-    bool unknown =
-        result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
-    bool failed = result->err == ERR_LOOKUP_FAILED;
-    bool stored = !result->err || (failed && !may_have_answer(results, result->key));
-
+    const struct results *results = put->results;
+    const struct result *result = put->result;
+    bool has_failed = result->err == ERR_LOOKUP_FAILED;
     /* A task may exist and have been billed without a known result, so a retry might pay again. */
-    if (unknown)
+    bool is_unknown =
+        result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
+    bool is_kept = !put->is_purged && (!result->err || (has_failed && put->receipt.has_stored));
+
+    if (is_unknown)
         results_cool_down(results, result->key, result->err, result->detail,
-                          results_hold_ms(results, end->task_id != NULL));
-    else if (failed && !stored)
+                          results_hold_ms(results, put->has_task_id));
+    else if (has_failed && !is_kept)
         results_cool_down(results, result->key, result->err, result->detail,
                           freshness_life_ms(result));
+    put->is_cached = is_kept && cache_put(results->cache, result);
+    if (!put->is_purged)
+        finished_add(results->finished, put->lookup_id, result);
+}
+
+static void is_recorded(struct journal_receipt *receipt)
+{
+    struct results_put *put = container_of(receipt, struct results_put, receipt);
+
+    DL_DELETE(*put->results->puts, put);
+    make_available(put);
+    put->done(put);
+}
+
+static bool has_cached_answer(const struct results *results, const unsigned char *key)
+{
+    const struct result *cached = cache_find(results->cache, key);
+    bool has = cached && !cached->err;
+
+    result_unref(cached);
+    return has;
+}
+
+/* Returns what the store shall store; NULL = nothing. It does not replace an answer by a failure,
+ * but only the cache may have one. */
+static const struct result *kept_of(const struct results *results, const struct result *result)
+{
+    bool may_keep = !result->err ||
+                    (result->err == ERR_LOOKUP_FAILED && !has_cached_answer(results, result->key));
+
+    return may_keep ? result : NULL;
+}
+
+bool results_put(const struct results *results, struct results_put *put, const struct task *task,
+                 const struct task_end *end)
+{
+    put->results = results;
+    put->lookup_id = task->lookup_id;
+    put->has_task_id = end->task_id != NULL;
+    put->is_purged = false;
+    put->receipt = (struct journal_receipt){.done = is_recorded};
     if (end->task_id)
-        journal_end_task(results->journal, task, end, stored ? result : NULL);
-    return stored && cache_put(results->cache, result);
+        journal_end_task(results->journal, task, end, kept_of(results, put->result));
+    if (!end->is_recorded || !journal_wait(results->journal, &put->receipt)) {
+        make_available(put);
+        return false;
+    }
+    DL_APPEND(*results->puts, put);
+    return true;
+}
+
+void results_cancel_put(struct results_put *put)
+{
+    journal_cancel_wait(put->results->journal, &put->receipt);
+    DL_DELETE(*put->results->puts, put);
+}
+
+bool results_is_storing(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    const struct results_put *put;
+
+    DL_FOREACH (*results->puts, put)
+        if (memcmp(put->result->key, key, HASH_SIZE) == 0)
+            return true;
+    return results->n_resolved > 0;
+}
+
+/* The result of that question is not available any more, so it must not become so. */
+static void purge_puts(const struct results *results, const unsigned char key[HASH_SIZE])
+{
+    struct results_put *put;
+
+    DL_FOREACH (*results->puts, put)
+        if (memcmp(put->result->key, key, HASH_SIZE) == 0)
+            put->is_purged = true;
 }
 
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE])
@@ -135,111 +215,86 @@ void results_restored(const struct results *results, const unsigned char key[HAS
     results_forget_key(results, key);
 }
 
-enum err results_put_resolved(const struct results *results, const struct lost_task *lost,
-                              const struct task_end *end)
+/* The result of that question is not trusted any more, and is not returned. */
+static void replace_answers(const struct results *results, const unsigned char *key,
+                            const char *why)
 {
-    const struct result *result = result_of_task_end(results, lost->question, end);
-    const struct store_end stored = {.state = journal_state_of(end),
-                                     .task_id = end->task_id,
-                                     .err = end->err,
-                                     .detail = end->detail,
-                                     .wall_ms = results->clock->wall_ms};
-    bool replaces = !result->err || !may_have_answer(results, result->key);
-    enum err err =
-        store_resolve_task(results->store, lost->tracking_id, &stored, replaces ? result : NULL);
+    struct results_put *put;
 
-    if (err == ERR_STORAGE_UNAVAILABLE)
-        journal_suspect(results->journal);
-    if (!err) {
-        cooldown_end(results->cooldowns, result->key);
-        finished_add(results->finished, lost->lookup_id, result);
-        if (replaces)
-            cache_put(results->cache, result);
+    DL_FOREACH (*results->puts, put) {
+        if (put->result->err || memcmp(put->result->key, key, HASH_SIZE) != 0)
+            continue;
+        result_unref(put->result);
+        put->result = result_new_failure(key, ERR_UPSTREAM_INVALID_RESPONSE, why, CHARGED_YES,
+                                         results->clock->wall_ms, 0);
+        put->has_task_id = false; /* another lookup may well bring a result that is trusted */
     }
-    result_unref(result);
-    return err;
-}
-
-/* ---- finding ---- */
-
-enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
-                      const struct result **ret_result)
-{
-    const struct result *result = cache_find(results->cache, key);
-
-    if (!result) {
-        if (journal_is_forgetting(results->journal, key))
-            return ERR_NO_ENTRY;
-        enum err err = store_find(results->store, key, &result);
-        if (err == ERR_STORAGE_UNAVAILABLE)
-            journal_suspect(results->journal);
-        if (err)
-            return err;
-        cache_put(results->cache, result);
-    }
-    *ret_result = result;
-    return ERR_OK;
-}
-
-static enum err find_stored_lookup(const struct results *results, const char *lookup_id,
-                                   const struct result **ret_result)
-{
-    const struct result *result;
-    enum err err = store_find_lookup(results->store, lookup_id, &result);
-
-    if (err)
-        return err;
-    if (journal_is_forgetting(results->journal, result->key)) {
-        result_unref(result);
-        return ERR_NO_ENTRY;
-    }
-    *ret_result = result;
-    return ERR_OK;
 }
 
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why)
 {
-    cache_remove(results->cache, key);
+    results_forget_key(results, key);
+    replace_answers(results, key, why);
     journal_forget(results->journal, key);
     results_cool_down(results, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                       results->options.unknown_hold_ms);
-    finished_forget_key(results->finished, key);
-}
-
-const struct result *results_find_lookup(const struct results *results, const char *lookup_id)
-{
-    const struct result *result = finished_find(results->finished, lookup_id);
-
-    if (!result && find_stored_lookup(results, lookup_id, &result) == ERR_OK) {
-        finished_add(results->finished, lookup_id, result);
-        result_unref(result); /* `finished` holds a reference */
-    }
-    return result;
 }
 
 /* ---- deleting ---- */
 
-void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
+bool results_wait(const struct results *results)
 {
+    return journal_check(results->journal) || results->n_resolved > 0;
+}
+
+static void forget_available(const struct results *results, const unsigned char *key)
+{
+    reads_deleted(results->reads, key);
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
 }
 
-static void key_deleted(void *arg, const unsigned char key[HASH_SIZE])
+void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
 {
-    results_forget_key(arg, key);
+    purge_puts(results, key);
+    forget_available(results, key);
 }
 
-enum err results_forget_domain(struct results *results, const char *domain, size_t *ret_n)
+/* What was recorded before the deletion is available; what still waits was recorded after it, and
+ * stays. A failure in memory names no domain, so it is found by its key. */
+static void forget_in_memory(struct results_deletion *deletion)
 {
-    size_t on_disk;
-    enum err err = store_forget_domain(results->store, domain, key_deleted, results, &on_disk);
+    const struct results *results = deletion->results;
 
-    if (err)
-        return err;
-    journal_forget_domain(results->journal, domain);
-    *ret_n = on_disk + cache_remove_domain(results->cache, domain);
-    finished_forget_domain(results->finished, domain);
-    return ERR_OK;
+    for (size_t i = 0; i < deletion->call.n_keys; i++)
+        forget_available(results, deletion->call.keys[i]);
+    reads_deleted_domain(results->reads, deletion->domain);
+    deletion->n = deletion->call.n + cache_remove_domain(results->cache, deletion->domain);
+    finished_forget_domain(results->finished, deletion->domain);
+}
+
+/* A resolved task that failed may have been stored before the deletion, and its repetition comes
+ * after it: it would bring the result back, to the store or to memory. So another deletion is
+ * needed after it. */
+static void deleted(struct store_call *call)
+{
+    struct results_deletion *deletion = container_of(call, struct results_deletion, call.call);
+
+    deletion->err = deletion->results->n_repeated ? ERR_STORAGE_UNAVAILABLE : call->err;
+    if (!call->err)
+        forget_in_memory(deletion);
+    free(TAKE(deletion->call.keys));
+    deletion->done(deletion);
+}
+
+void results_forget_domain(struct results *results, const char *domain,
+                           struct results_deletion *deletion)
+{
+    deletion->results = results;
+    snprintf(deletion->domain, sizeof deletion->domain, "%s", domain);
+    deletion->n = 0;
+    deletion->call.call.done = deleted;
+    deletion->call.domain = deletion->domain;
+    store_post_forget_domain(results->calls, &deletion->call);
 }

@@ -15,9 +15,12 @@
 #include "lookup/records/cooldown.h"
 #include "lookup/records/finished.h"
 #include "lookup/records/journal.h"
+#include "lookup/records/reads.h"
 #include "lookup/records/task.h"
+#include "model/domain.h"
 #include "model/question.h"
 #include "model/result.h"
+#include "store/calls.h"
 #include "store/store.h"
 
 #include <stdbool.h>
@@ -32,26 +35,30 @@ struct results_options {
     size_t max_finished_bytes; /* and the memory for their results */
 };
 
+struct results_put;
+
 /* Pointers are borrowed except where noted. */
 struct results {
     struct results_options options;
     const struct clock *clock;
     struct cache *cache;
     struct store *store;
+    struct store_calls *calls;
     struct journal *journal;
     struct cooldowns *cooldowns; /* owned */
     struct finished *finished;   /* owned */
+    size_t n_resolved;           /* that wait for the store; see resolved_task.h */
+    size_t n_repeated;           /* of those: that have failed, and are to be repeated */
+    struct reads *reads;         /* owned; finds the results that are not in memory */
+    struct results_put **puts;   /* owned: head of the list of those whose `done` runs later */
 };
 
-/* A task whose outcome is unknown. */
-struct lost_task {
-    struct question *question; /* owned */
-    char tracking_id[ID_TEXT], lookup_id[ID_TEXT];
-};
+/* Returns whether a result may wait in memory for a store that has failed. */
+bool results_wait(const struct results *results);
 
-/* Sets the two owned members; the others must be set. */
+/* Sets the owned members; the others must be set. results_done() frees them, after the journal. */
 void results_init(struct results *results, struct timers *timers);
-void results_done(struct results *results);
+void results_done(struct results *results); /* no `done` may be left to run */
 
 /* How a lookup ends whose response was read and could not be understood. */
 #define RESULTS_RAW_DETAIL                                                                         \
@@ -75,12 +82,36 @@ const struct result *result_of_task_end(const struct results *results,
                                         const struct question *question,
                                         const struct task_end *end);
 
-/* Journals the end of the task, unless its batch did or it was in none (end->task_id NULL), and
- * stores the result or starts a cooldown. Whether a client still waits for it does not matter: it
- * was paid for. Returns true if the result is in the cache now. There is no error: the journal
- * retries a failed write. */
-bool results_put(const struct results *results, const struct task *task, const struct task_end *end,
-                 const struct result *result);
+/* The end of a lookup that is being recorded. */
+struct results_put {
+    void (*done)(struct results_put *put); /* set by the caller */
+    const struct result *result;           /* its end; the caller's. See results_invalidate() */
+    bool is_cached;                        /* when it is done: the result is in the cache now */
+    /* Private: */
+    const struct results *results;
+    struct journal_receipt receipt;
+    const char *lookup_id; /* of the task */
+    bool has_task_id;
+    bool is_purged; /* it was deleted meanwhile, or is not trusted any more */
+    struct results_put *prev, *next;
+};
+
+/* Journals the end of the task, unless its batch did or it was in none. Once that is durable, or
+ * the store is known to be unavailable, makes the end available: stores the result in memory, or
+ * starts a cooldown. Whether a client still waits for it does not matter: it was paid for. There is
+ * no error: the journal repeats a failed write.
+ *
+ * Returns true if that happens later: then `done` runs, and put->result, the task and its lookup_id
+ * must remain. Returns false if it has happened; then `done` does not run. */
+bool results_put(const struct results *results, struct results_put *put, const struct task *task,
+                 const struct task_end *end);
+
+/* Takes back a put whose `done` has not run. The end is written, but not made available. */
+void results_cancel_put(struct results_put *put);
+
+/* Returns whether a put of that question waits, or a resolved task of any question: what memory has
+ * may be older than what is being stored. */
+bool results_is_storing(const struct results *results, const unsigned char key[HASH_SIZE]);
 
 /* Creates the result of a raw result that a later parser has understood, as of the time at which it
  * was stored. The caller owns the reference. */
@@ -91,34 +122,30 @@ const struct result *result_of_raw(const struct results *results, const struct s
  * question, and drops what memory has about it. */
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
 
-/* Stores how a task ended whose outcome was unknown, and ends the cooldown of its question. Returns
- * ERR_NO_ENTRY if its outcome is not unknown any more, or ERR_STORAGE_UNAVAILABLE; then nothing
- * was changed. */
-enum err results_put_resolved(const struct results *results, const struct lost_task *lost,
-                              const struct task_end *end);
-
-/* Finds the result of the question in the cache, or in the store (and then adds it to the cache).
- * A cooldown does not matter: it prevents a paid lookup, not the use of an earlier result.
- * Returns ERR_NO_ENTRY if there is no result, ERR_STORAGE_UNAVAILABLE if the store cannot be read.
- * The caller owns the reference. */
-enum err results_find(const struct results *results, const unsigned char key[HASH_SIZE],
-                      const struct result **ret_result);
-
-/* Returns the result of a finished lookup, borrowed until the next call that changes the results,
- * or NULL if it is unknown, evicted or expired. */
-const struct result *results_find_lookup(const struct results *results, const char *lookup_id);
-
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
- * paid. From now on it is not found, even if the store fails and is written later. */
+ * paid. From now on it is not found, even if the store fails and is written later. If it is still
+ * being recorded, its put->result becomes the failure ERR_UPSTREAM_INVALID_RESPONSE. */
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why);
 
 /* Removes the question's result from memory, because another process deleted it from the store. */
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE]);
 
-/* Deletes all results about a domain, in memory and in the store; lookups in flight continue.
- * *ret_n is the number of results deleted. If the store fails, returns its error and deletes
- * nothing. */
-enum err results_forget_domain(struct results *results, const char *domain, size_t *ret_n);
+/* A deletion of all results about a domain. The owner keeps it until `done`. */
+struct results_deletion {
+    void (*done)(struct results_deletion *deletion); /* set by the caller */
+    /* Results: */
+    enum err err; /* ERR_STORAGE_UNAVAILABLE: not to be relied on; it must be repeated */
+    size_t n;     /* results deleted */
+    /* Private to results.c: */
+    struct results *results;
+    char domain[DOMAIN_MAX + 1];
+    struct store_forget_domain_call call;
+};
+
+/* Deletes all results about a domain: in the store, after all that was recorded before, and then in
+ * memory. Lookups in flight continue. `done` runs exactly once, later. */
+void results_forget_domain(struct results *results, const char *domain,
+                           struct results_deletion *deletion);
 
 #endif

@@ -15,21 +15,24 @@
 #include "model/task_phase.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct batch;
 struct client_fifo;
+struct store_task;
 struct task;
 
 /* How a task ended. Borrowed for the call. */
 struct task_end {
     enum err err;
     const struct openmart_task *answer; /* NULL unless ERR_OK */
-    const char *task_id;  /* Openmart's; `done` must journal the end. NULL = nothing to journal */
-    const char *detail;   /* message for the client; NULL = none */
+    const char *task_id; /* Openmart's; `done` must journal the end. NULL = its batch did, if any */
+    const char *detail;  /* message for the client; NULL = none */
     const char *batch_id; /* Openmart's, for the log; NULL = none yet */
     enum charged charged;
     int retry_after_s; /* seconds; 0 = no advice */
+    bool is_recorded;  /* the journal knows the task, and its end */
     bool refunds_last; /* the last submit created nothing, although an earlier one may have */
     const char *raw;   /* what the upstream sent, if it could not be understood: to be stored with
                           the end, because it was or may have been paid for. NULL = nothing */
@@ -54,5 +57,9 @@ struct task {
     struct task *prev, *next;
     struct task *older, *newer; /* while queued: in order of arrival */
 };
+
+/* Returns what the journal records about a utlist of 1..OPENMART_BATCH_MAX tasks that are to be
+ * submitted. The strings are the tasks'; the caller frees the array. */
+struct store_task *task_rows(const struct task *tasks, size_t *ret_n);
 
 #endif

@@ -16,10 +16,12 @@ static enum err tell(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     return ERR_OK;
 }
 
-enum err sqlite_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg)
+enum err sqlite_accounts(struct store *store, int64_t day, store_account_fn *each, void *arg,
+                         int64_t *ret_not_taken)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct telling telling = {each, arg};
+    int64_t not_taken = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (err)
@@ -27,7 +29,12 @@ enum err sqlite_accounts(struct store *store, int64_t day, store_account_fn *eac
     err = sql_exec(s, NULL, SQL_DROP_ACCOUNTS, "i", day - STORE_ACCOUNT_DAYS);
     if (!err)
         err = sql_each(s, sql_query(s, SQL_ACCOUNTS, "i", day), tell, &telling);
-    return sql_end(s, err);
+    if (!err)
+        err = sql_int(s, &not_taken, SQL_LAST_NOT_TAKEN, "");
+    err = sql_end(s, err);
+    if (!err)
+        *ret_not_taken = not_taken;
+    return err;
 }
 
 static enum err note_day(struct sqlite_store *s, sqlite3_stmt *row, void *arg)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* journal.c - see sqlite.h. State transitions of batches and tasks, each one a durable
- * transaction. */
+ * transaction. A write that finds nothing to change checks whether it was made before. */
 #include "store/sqlite/sqlite.h"
 
 #define DROPPED_AT_ONCE INT64_C(200) /* old tasks per end of a task or batch; the engine waits */
@@ -12,42 +12,41 @@ static const char *or_empty(const char *text)
 
 /* ---- before a submit ---- */
 
-static enum err add_batch(struct sqlite_store *s, const struct store_new_batch *new,
-                          int64_t *ret_batch)
+/* Returns ERR_OK if the batch is SENDING with these tasks. */
+static enum err is_begun(struct sqlite_store *s, const struct store_new_batch *new)
 {
-    enum err err =
-        sql_exec(s, NULL, SQL_ADD_BATCH, "ti", or_empty(new->notify_token), new->wall_ms);
-    int64_t batch = sqlite3_last_insert_rowid(s->db);
+    enum err err = sql_is(s, SQL_IS_SENDING, "iti", new->number, or_empty(new->notify_token),
+                          (int64_t) new->n);
 
+    for (size_t i = 0; i < new->n && !err; i++)
+        err = sql_is(s, SQL_HAS_TASK, "ti", new->tasks[i].tracking_id, new->number);
+    return err;
+}
+
+static enum err add_batch(struct sqlite_store *s, const struct store_new_batch *new)
+{
+    int64_t changes = 0;
+    enum err err = sql_exec(s, &changes, SQL_ADD_BATCH, "iti", new->number,
+                            or_empty(new->notify_token), new->wall_ms);
+
+    if (!err && changes == 0)
+        return is_begun(s, new);
     for (size_t i = 0; i < new->n && !err; i++) {
         const struct store_task *task = &new->tasks[i];
-        err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", batch, task->tracking_id,
+        err = sql_exec(s, NULL, SQL_ADD_TASK, "ittktttttti", new->number, task->tracking_id,
                        task->lookup_id, task->key, task->parts.domain, task->parts.company_name,
                        task->parts.city, task->parts.state, task->parts.country, task->client,
                        task->day);
     }
-    *ret_batch = batch;
-    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", batch);
+    return err ? err : sql_exec(s, NULL, SQL_CHARGE_OPEN, "i", new->number);
 }
 
-enum err sqlite_begin_batch(struct store *store, const struct store_new_batch *new,
-                            int64_t *ret_batch)
+enum err sqlite_begin_batch(struct store *store, const struct store_new_batch *new)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t batch = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    if (!err)
-        err = sql_end(s, add_batch(s, new, &batch));
-    if (!err)
-        *ret_batch = batch;
-    return err;
-}
-
-/* Ends a transaction whose statement must have changed exactly one row. */
-static enum err change_one(struct sqlite_store *s, enum err err, int64_t changes)
-{
-    return sql_end(s, !err && changes != 1 ? ERR_NO_ENTRY : err);
+    return err ? err : sql_end(s, add_batch(s, new));
 }
 
 static enum err charge_again(struct sqlite_store *s, int64_t batch, int64_t day)
@@ -72,7 +71,7 @@ enum err sqlite_sending(struct store *store, int64_t batch, int64_t day, const c
         err = sql_exec(s, NULL, SQL_SET_TOKEN, "ti", notify_token, batch);
     if (!err)
         err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_SENDING], batch);
-    return change_one(s, err, changes);
+    return sql_end(s, !err && changes == 0 ? ERR_NO_ENTRY : err);
 }
 
 enum err sqlite_mark_not_sent(struct store *store, int64_t batch)
@@ -84,21 +83,27 @@ enum err sqlite_mark_not_sent(struct store *store, int64_t batch)
     if (err)
         return err;
     err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_RESTING], batch);
-    return change_one(s, err, changes);
+    if (!err && changes == 0)
+        err = sql_is(s, SQL_IS_NOT_SENT, "i", batch);
+    return sql_end(s, err);
+}
+
+static enum err take_risk(struct sqlite_store *s, int64_t batch, int64_t day)
+{
+    int64_t changes = 0;
+    enum err err = sql_exec(s, &changes, SQL_SET_RISKED, "i", batch);
+
+    if (err)
+        return err;
+    return changes ? charge_again(s, batch, day) : sql_is(s, SQL_IS_RISKED, "ii", batch, day);
 }
 
 enum err sqlite_mark_resubmitted(struct store *store, int64_t batch, int64_t day)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t changes = 0;
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    if (err)
-        return err;
-    err = charge_again(s, batch, day);
-    if (!err)
-        err = sql_exec(s, &changes, SQL_SET_RISKED, "i", batch);
-    return change_one(s, err, changes);
+    return err ? err : sql_end(s, take_risk(s, batch, day));
 }
 
 enum err sqlite_submitted(struct store *store, int64_t batch, const char *batch_id, int64_t wall_ms)
@@ -110,40 +115,64 @@ enum err sqlite_submitted(struct store *store, int64_t batch, const char *batch_
     if (err)
         return err;
     err = sql_exec(s, &changes, SQL_SET_SUBMITTED, "tii", batch_id, wall_ms, batch);
-    return change_one(s, err, changes);
+    if (!err && changes == 0)
+        err = sql_is(s, SQL_IS_SUBMITTED, "it", batch, batch_id);
+    return sql_end(s, err);
 }
 
-static enum err move_tasks(struct sqlite_store *s, int64_t batch, const char *const *tracking_ids,
-                           size_t n, int64_t wall_ms, int64_t *ret_half)
+/* A batch that is split, and the tasks to move. */
+struct split {
+    int64_t batch, half, wall_ms;
+    const char *const *tracking_ids;
+    size_t n;
+};
+
+static enum err move_tasks(struct sqlite_store *s, const struct split *split)
 {
     int64_t changes = 0;
-    enum err err = sql_exec(s, &changes, SQL_ADD_HALF, "ii", wall_ms, batch);
-    int64_t half = sqlite3_last_insert_rowid(s->db);
+    enum err err =
+        sql_exec(s, &changes, SQL_ADD_HALF, "iii", split->half, split->wall_ms, split->batch);
 
     if (!err && changes != 1)
         return ERR_NO_ENTRY;
-    for (size_t i = 0; i < n && !err; i++) {
-        err = sql_exec(s, &changes, SQL_MOVE_TASK, "iti", half, tracking_ids[i], batch);
+    for (size_t i = 0; i < split->n && !err; i++) {
+        err = sql_exec(s, &changes, SQL_MOVE_TASK, "iti", split->half, split->tracking_ids[i],
+                       split->batch);
         if (!err && changes != 1)
             err = ERR_NO_ENTRY;
     }
-    if (!err)
-        *ret_half = half;
     return err;
 }
 
-enum err sqlite_split(struct store *store, int64_t batch, const char *const *tracking_ids, size_t n,
-                      int64_t wall_ms, int64_t *ret_half)
+/* Returns ERR_OK if none of the tasks is in the batch any more. They may have left its half too. */
+static enum err has_moved(struct sqlite_store *s, const struct split *split)
+{
+    for (size_t i = 0; i < split->n; i++) {
+        enum err err = sql_is(s, SQL_HAS_TASK, "ti", split->tracking_ids[i], split->batch);
+        if (err != ERR_NO_ENTRY)
+            return err ? err : ERR_NO_ENTRY;
+    }
+    return ERR_OK;
+}
+
+static enum err split_once(struct sqlite_store *s, const struct split *split)
+{
+    int64_t n_halves = 0;
+    enum err err = sql_int(s, &n_halves, SQL_HAS_BATCH, "i", split->half);
+
+    if (err)
+        return err;
+    return n_halves ? has_moved(s, split) : move_tasks(s, split);
+}
+
+enum err sqlite_split(struct store *store, int64_t batch, int64_t half,
+                      const char *const *tracking_ids, size_t n, int64_t wall_ms)
 {
     struct sqlite_store *s = sqlite_of(store);
-    int64_t half = 0;
+    const struct split split = {batch, half, wall_ms, tracking_ids, n};
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    if (!err)
-        err = sql_end(s, move_tasks(s, batch, tracking_ids, n, wall_ms, &half));
-    if (!err)
-        *ret_half = half;
-    return err;
+    return err ? err : sql_end(s, split_once(s, &split));
 }
 
 /* ---- completion ---- */
@@ -174,6 +203,13 @@ static enum err drop_oldest_ends(struct sqlite_store *s)
     return sql_each(s, sql_query(s, SQL_DROP_ENDED, "i", too_many), task_dropped, NULL);
 }
 
+enum err sqlite_has_ended(struct sqlite_store *s, const char *tracking_id,
+                          const struct store_end *end)
+{
+    return sql_is(s, SQL_HAS_ENDED, "tttt", tracking_id, store_task_words[end->state],
+                  or_empty(end->task_id), code_of(end->err));
+}
+
 static enum err end_task(struct sqlite_store *s, const char *tracking_id,
                          const struct store_end *end, const struct result *keep)
 {
@@ -182,8 +218,8 @@ static enum err end_task(struct sqlite_store *s, const char *tracking_id,
                             or_empty(end->task_id), code_of(end->err), or_empty(end->detail),
                             end->wall_ms, tracking_id);
 
-    if (!err && changes != 1)
-        return ERR_NO_ENTRY;
+    if (!err && changes == 0)
+        return sqlite_has_ended(s, tracking_id, end);
     if (!err)
         err = sql_int(s, &batch, SQL_BATCH_OF, "t", tracking_id);
     if (!err)
@@ -214,7 +250,7 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
     err = sql_exec(s, &changes, SQL_END_OPEN, "ttttii", store_task_words[end->state],
                    or_empty(end->task_id), code_of(end->err), or_empty(end->detail), end->wall_ms,
                    batch);
-    if (!err && end->raw_len)
+    if (!err && changes && end->raw_len) /* else it may have been deleted since */
         err = sql_exec(s, NULL, SQL_SET_RESPONSE, "bi", end->raw, response_len(end), batch);
     if (!err)
         err = sql_exec(s, NULL, SQL_CLOSE_BATCH, "i", batch);
@@ -226,13 +262,23 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
 }
 
 enum err sqlite_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                         const struct result *keep)
+                         const struct result *keep, bool *ret_stored)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct sql_counts before = sql_counts(s);
+    int64_t n_results = 0; /* that a failure does not replace */
     enum err err = sql_begin(s, SQL_BEGIN);
 
-    return err ? err : sql_end_counted(s, end_task(s, tracking_id, end, keep), before);
+    if (err)
+        return err;
+    if (keep && keep->err)
+        err = sql_int(s, &n_results, SQL_HAS_RESULT, "k", keep->key);
+    if (!err)
+        err = end_task(s, tracking_id, end, keep);
+    err = sql_end_counted(s, err, before);
+    if (!err && ret_stored)
+        *ret_stored = keep && n_results == 0;
+    return err;
 }
 
 enum err sqlite_end_batch(struct store *store, int64_t batch, const struct store_end *end)

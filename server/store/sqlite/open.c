@@ -303,6 +303,8 @@ static enum err prepare(struct sqlite_store *s, struct errmsg *why)
     if (err)
         return err;
     s->is_checked = true;
+    if (s->writer) /* keeps the setting above, too */
+        return run(s, "PRAGMA query_only = ON", why);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
     return ERR_OK;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* purge.c - see sqlite.h. Deletes results permanently: rows are overwritten (secure_delete) and the
  * write-ahead log is truncated. A process that is not the owner records its deletions in
- * `forgotten`. The owner detects them by data_version, which changes when another connection
- * commits. */
+ * `forgotten`, where the owner reads them (news.c). */
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
@@ -127,8 +126,8 @@ static enum err find_keys(struct sqlite_store *s, enum sql query, const char *te
     return err ? err : sql_each(s, sql_query(s, query, "t", text), gather, keys);
 }
 
-/* Also leaves a mark for the owner, whose journal may have results queued that are not stored yet:
- * it reads the changes only when that queue is empty. */
+/* Also leaves a mark for the owner, which may have results in memory that are not stored yet: it
+ * confirms the mark after they are. */
 static enum err forget_responses(struct sqlite_store *s, const char *address)
 {
     enum err err = sql_begin(s, SQL_BEGIN);
@@ -203,41 +202,6 @@ enum err sqlite_forget_key(struct store *store, const unsigned char *key)
 }
 
 /* ---- changes by other processes ---- */
-
-static enum err gather_change(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
-{
-    return sqlite3_column_bytes(row, 0) ? gather(s, row, arg) : ERR_OK; /* a mark has no key */
-}
-
-static enum err read_changes(struct sqlite_store *s, struct keys *keys)
-{
-    enum err err = sql_each(s, sql_query(s, SQL_READ_CHANGES, ""), gather_change, keys);
-
-    return err ? err : sql_exec(s, NULL, SQL_DROP_CHANGES, "");
-}
-
-/* Reads data_version first, so changes that are committed in between are seen by the next call. */
-enum err sqlite_poll_changes(struct store *store, store_key_fn *each, void *arg)
-{
-    struct sqlite_store *s = sqlite_of(store);
-    struct keys keys = {0};
-    int64_t version = 0;
-    enum err err = sql_ready(s);
-
-    if (!err)
-        err = sql_int(s, &version, SQL_DATA_VERSION, "");
-    if (err || version == s->data_version)
-        return err;
-    err = sql_begin(s, SQL_BEGIN);
-    if (!err)
-        err = sql_end(s, read_changes(s, &keys));
-    for (size_t i = 0; i < keys.n && !err; i++)
-        each(arg, keys.of[i]);
-    if (!err)
-        s->data_version = version;
-    free(keys.of);
-    return err;
-}
 
 bool sqlite_changes_pending(struct store *store)
 {

@@ -82,30 +82,37 @@ enum err sqlite_each_raw(struct store *store, int parser, size_t limit, store_ra
 
 /* ---- parsed again ---- */
 
-/* Stores the result unless a later lookup of the question has brought a newer one. */
-static enum err keep_unless_older(struct sqlite_store *s, const struct result *result)
+/* Stores the result unless a later lookup of the question has brought a newer one, or `is_gone`: it
+ * was stored before, or its raw bytes were deleted by another process since they were read. */
+static enum err keep(struct sqlite_store *s, struct store_parsed *parsed, bool is_gone)
 {
-    int64_t newer = 0;
-    enum err err = sql_int(s, &newer, SQL_HAS_NEWER, "ki", result->key, result->fetched_ms);
+    int64_t stored_ms = INT64_MIN;
+    enum err err = sql_int(s, &stored_ms, SQL_FETCHED, "k", parsed->result->key);
 
-    return err || newer ? err : sqlite_keep(s, result);
+    if (err == ERR_NO_ENTRY)
+        err = ERR_OK;
+    if (!err && !is_gone && stored_ms < parsed->result->fetched_ms) {
+        err = sqlite_keep(s, parsed->result);
+        stored_ms = parsed->result->fetched_ms;
+    }
+    parsed->is_stored = stored_ms == parsed->result->fetched_ms;
+    return err;
 }
 
-static enum err put_parsed(struct sqlite_store *s, int parser, const struct store_parsed *parsed)
+static enum err put_parsed(struct sqlite_store *s, int parser, struct store_parsed *parsed)
 {
     int64_t changes = 0;
 
+    parsed->is_stored = false;
     if (!parsed->result)
         return sql_exec(s, NULL, SQL_SET_PARSER, "it", (int64_t)parser, parsed->tracking_id);
     enum err err = sql_exec(s, &changes, SQL_DROP_RAW, "t", parsed->tracking_id);
-    if (err || changes == 0)
-        return err; /* deleted by another process since it was read: not stored again */
-    err = sql_exec(s, NULL, SQL_ANSWER_UNKNOWN, "t", parsed->tracking_id);
-    return err ? err : keep_unless_older(s, parsed->result);
+    if (!err && changes > 0)
+        err = sql_exec(s, NULL, SQL_ANSWER_UNKNOWN, "t", parsed->tracking_id);
+    return err ? err : keep(s, parsed, changes == 0);
 }
 
-enum err sqlite_put_parsed(struct store *store, int parser, const struct store_parsed *parsed,
-                           size_t n)
+enum err sqlite_put_parsed(struct store *store, int parser, struct store_parsed *parsed, size_t n)
 {
     struct sqlite_store *s = sqlite_of(store);
     struct sql_counts before = sql_counts(s);

@@ -193,32 +193,6 @@ enum err sqlite_read_batch(struct store *store, int64_t batch, store_batch_fn *e
     return !err && opening.n == 0 ? ERR_NO_ENTRY : err;
 }
 
-static enum err take_responses(struct sqlite_store *s, int64_t since_ms, int64_t limit,
-                               struct opening *opening)
-{
-    enum err err =
-        sql_each(s, sql_query(s, SQL_READ_RESPONSES, "ii", since_ms, limit), read_batch, opening);
-
-    return err ? err : sql_exec(s, NULL, SQL_SET_SEARCHED, "ii", since_ms, limit);
-}
-
-/* Takes the write lock only if there is something. */
-enum err sqlite_take_responses(struct store *store, int64_t since_ms, size_t limit,
-                               store_batch_fn *each, void *arg)
-{
-    struct sqlite_store *s = sqlite_of(store);
-    struct opening opening = {each, arg, 0};
-    int64_t n = 0;
-    enum err err = sql_ready(s);
-
-    if (!err)
-        err = sql_int(s, &n, SQL_COUNT_RESPONSES, "i", since_ms);
-    if (err || n == 0)
-        return err;
-    err = sql_begin(s, SQL_BEGIN);
-    return err ? err : sql_end(s, take_responses(s, since_ms, (int64_t)limit, &opening));
-}
-
 enum err sqlite_each_response(struct store *store, size_t limit, store_batch_fn *each, void *arg)
 {
     struct sqlite_store *s = sqlite_of(store);

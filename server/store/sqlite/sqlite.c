@@ -75,7 +75,7 @@ static enum err sql_done(struct sqlite_store *s, sqlite3_stmt *statement, int rc
         s->failed_rc = rc;
     if ((rc & 0xff) == SQLITE_IOERR)
         s->is_suspect = true;
-    return ERR_STORAGE_UNAVAILABLE;
+    return (rc & 0xff) == SQLITE_CONSTRAINT ? ERR_INTERNAL : ERR_STORAGE_UNAVAILABLE;
 }
 
 enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, const char *kinds,
@@ -92,6 +92,16 @@ enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, 
     return err;
 }
 
+static enum err int_of(struct sqlite_store *s, int64_t *ret_value, sqlite3_stmt *statement)
+{
+    int rc = sqlite3_step(statement);
+
+    if (rc == SQLITE_ROW)
+        *ret_value = sqlite3_column_int64(statement, 0);
+    enum err err = sql_done(s, statement, rc);
+    return !err && rc != SQLITE_ROW ? ERR_NO_ENTRY : err;
+}
+
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds, ...)
 {
     va_list values;
@@ -99,11 +109,19 @@ enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, con
     va_start(values, kinds);
     sqlite3_stmt *statement = bind(prepared(s, which), kinds, values);
     va_end(values);
-    int rc = sqlite3_step(statement);
-    if (rc == SQLITE_ROW)
-        *ret_value = sqlite3_column_int64(statement, 0);
-    enum err err = sql_done(s, statement, rc);
-    return !err && rc != SQLITE_ROW ? ERR_NO_ENTRY : err;
+    return int_of(s, ret_value, statement);
+}
+
+enum err sql_is(struct sqlite_store *s, enum sql which, const char *kinds, ...)
+{
+    int64_t value = 0;
+    va_list values;
+
+    va_start(values, kinds);
+    sqlite3_stmt *statement = bind(prepared(s, which), kinds, values);
+    va_end(values);
+    enum err err = int_of(s, &value, statement);
+    return !err && value == 0 ? ERR_NO_ENTRY : err;
 }
 
 const char *sql_text(sqlite3_stmt *statement, int column)
@@ -143,10 +161,15 @@ enum err sql_ready(struct sqlite_store *s)
 
     if (!s->is_suspect || s->is_in_memory)
         return ERR_OK;
+    if (s->is_in_group) /* it ends first */
+        return ERR_STORAGE_UNAVAILABLE;
+    if (s->writer && s->writer->is_suspect) /* it finds out first whether the file is usable */
+        return ERR_STORAGE_UNAVAILABLE;
     s->db = NULL;
     memset(s->statements, 0, sizeof s->statements);
     if (sqlite_connect(s, &why)) {
-        *s = old;
+        s->db = old.db;
+        memcpy(s->statements, old.statements, sizeof s->statements);
         return ERR_STORAGE_UNAVAILABLE;
     }
     s->is_suspect = false;
@@ -178,9 +201,9 @@ static void note_lock(struct sqlite_store *s, enum err err)
 
 enum err sql_begin(struct sqlite_store *s, enum sql how)
 {
-    enum err err = sql_ready(s);
+    enum err err = s->is_in_group ? sql_begin_member(s) : sql_ready(s);
 
-    if (err)
+    if (err || s->is_in_group)
         return err;
     err = sql_exec(s, NULL, how, "");
     if (how == SQL_BEGIN)
@@ -190,6 +213,8 @@ enum err sql_begin(struct sqlite_store *s, enum sql how)
 
 enum err sql_end(struct sqlite_store *s, enum err err)
 {
+    if (s->is_in_group)
+        return sql_end_member(s, err);
     if (!err)
         err = sql_exec(s, NULL, SQL_COMMIT, "");
     if (err && s->db && !sqlite3_get_autocommit(s->db))
@@ -199,7 +224,8 @@ enum err sql_end(struct sqlite_store *s, enum err err)
 
 struct sql_counts sql_counts(const struct sqlite_store *s)
 {
-    return (struct sql_counts){.ended = s->n_ended, .answers = s->n_answers};
+    return (struct sql_counts){
+        .ended = s->n_ended, .answers = s->n_answers, .counted_version = s->counted_version};
 }
 
 enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before)
@@ -208,6 +234,7 @@ enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts
     if (err) {
         s->n_ended = before.ended;
         s->n_answers = before.answers;
+        s->counted_version = before.counted_version;
     }
     return err;
 }
@@ -233,6 +260,9 @@ static void sqlite_close(struct store *store)
 static const struct store_driver driver = {
     .close = sqlite_close,
     .is_durable = is_durable,
+    .open_reader = sqlite_open_reader,
+    .group_begin = sqlite_group_begin,
+    .group_end = sqlite_group_end,
     .begin_batch = sqlite_begin_batch,
     .sending = sqlite_sending,
     .mark_not_sent = sqlite_mark_not_sent,
@@ -249,13 +279,12 @@ static const struct store_driver driver = {
     .resolve_not_taken = sqlite_resolve_not_taken,
     .resolve_task = sqlite_resolve_task,
     .read_batch = sqlite_read_batch,
-    .take_responses = sqlite_take_responses,
     .each_response = sqlite_each_response,
-    .poll_not_taken = sqlite_poll_not_taken,
     .propose_batch = sqlite_propose_batch,
-    .each_proposal = sqlite_each_proposal,
     .drop_proposal = sqlite_drop_proposal,
     .proposal_state = sqlite_proposal_state,
+    .read_news = sqlite_read_news,
+    .confirm_news = sqlite_confirm_news,
     .each_raw = sqlite_each_raw,
     .put_parsed = sqlite_put_parsed,
     .accounts = sqlite_accounts,
@@ -268,7 +297,6 @@ static const struct store_driver driver = {
     .forget_key = sqlite_forget_key,
     .forget_domain = sqlite_forget_domain,
     .forget_address = sqlite_forget_address,
-    .poll_changes = sqlite_poll_changes,
     .changes_pending = sqlite_changes_pending,
     .trim = sqlite_trim,
     .stats = sqlite_stats,
@@ -299,7 +327,7 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
     enum err err = sql_begin(s, SQL_BEGIN);
 
     if (!err) {
-        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "");
+        err = sql_exec(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
         if (!err)
             err = sql_int(s, &s->n_answers, SQL_COUNT_ANSWERS, "");
         if (!err)
@@ -307,8 +335,7 @@ static enum err take_stock(struct sqlite_store *s, struct errmsg *why)
         err = sql_end(s, err);
     }
     if (!err)
-        err = sql_int(s, &s->data_version, SQL_DATA_VERSION, "");
-    s->counted_version = s->data_version;
+        err = sql_int(s, &s->counted_version, SQL_DATA_VERSION, "");
     if (!err)
         return ERR_OK;
     err = sqlite_judge(s, s->failed_rc, why);
@@ -381,4 +408,20 @@ enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, st
     if (!err)
         err = sqlite_connect(s, why);
     return hand_over(s, err, ret_store);
+}
+
+/* Not checked again: the owner has done that. */
+enum err sqlite_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    const struct sqlite_store *writer = sqlite_of(store);
+
+    if (writer->is_in_memory) {
+        *ret_reader = NULL;
+        return ERR_OK;
+    }
+    struct sqlite_store *s = new_store(writer->path, NULL);
+    s->is_owner = true;
+    s->is_checked = true;
+    s->writer = writer;
+    return hand_over(s, sqlite_connect(s, why), ret_reader);
 }

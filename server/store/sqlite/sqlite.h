@@ -2,11 +2,16 @@
 /* sqlite.h - the handle of the SQLite store, its statements, and the one way to run them. Included
  * by store/sqlite/ only.
  *
- * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction; every
- * failure becomes ERR_STORAGE_UNAVAILABLE. After an I/O error the connection is not trusted and is
- * reopened before the next call: a failed fsync may have lost data, and SQLite checks the
- * write-ahead log when it opens it. A database in memory has only this one connection and does no
- * I/O; it is never reopened. The store's thread only. */
+ * A statement is prepared on first use and cached. sql_end() rolls back a failed transaction. A
+ * failure becomes ERR_STORAGE_UNAVAILABLE, or ERR_INTERNAL if a constraint of a table is violated:
+ * a repetition would fail again, and what waits behind it would wait indefinitely. After an I/O
+ * error the connection is not trusted and is reopened before the next call: a failed fsync may have
+ * lost data, and SQLite checks the write-ahead log when it opens it. A database in memory has only
+ * this one connection and does no I/O; it is never reopened.
+ *
+ * A reader is a second connection of the owner, for another thread. It keeps no transaction open
+ * between two calls: that would keep the log from being emptied. One thread at a time uses a
+ * connection; only `is_suspect` is read by the thread of the reader too. */
 #ifndef STORE_SQLITE_SQLITE_H
 #define STORE_SQLITE_SQLITE_H
 
@@ -14,6 +19,7 @@
 #include "store/driver.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,11 +29,16 @@ enum sql {
     SQL_BEGIN,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_SAVEPOINT,
+    SQL_RELEASE,
+    SQL_ROLLBACK_TO,
     SQL_DATA_VERSION,
     SQL_COUNT_ANSWERS,
     SQL_COUNT_ENDED,
     /* the journal */
     SQL_ADD_BATCH,
+    SQL_IS_SENDING,
+    SQL_HAS_BATCH,
     SQL_ADD_HALF,
     SQL_ADD_TASK,
     SQL_CHARGE_OPEN,
@@ -41,10 +52,15 @@ enum sql {
     SQL_TRY,
     SQL_SET_STATE,
     SQL_SET_TOKEN,
+    SQL_IS_NOT_SENT,
     SQL_SET_RISKED,
+    SQL_IS_RISKED,
     SQL_SET_SUBMITTED,
+    SQL_IS_SUBMITTED,
     SQL_MOVE_TASK,
+    SQL_HAS_TASK,
     SQL_END_TASK,
+    SQL_HAS_ENDED,
     SQL_END_OPEN,
     SQL_BATCH_OF,
     SQL_CLOSE_BATCH,
@@ -58,20 +74,20 @@ enum sql {
     SQL_DROP_EMPTY_BATCH,
     SQL_REOPEN_TASKS,
     SQL_RESUME_BATCH,
+    SQL_IS_RESUMED,
     SQL_REFUND_UNKNOWN,
     SQL_SET_NOT_TAKEN,
+    SQL_IS_NOT_TAKEN,
     SQL_END_UNKNOWN,
     SQL_BATCH_BY_NUMBER,
-    SQL_COUNT_RESPONSES,
     SQL_READ_RESPONSES,
     SQL_SET_SEARCHED,
     SQL_EACH_RESPONSE,
     SQL_ADD_NOT_TAKEN,
-    SQL_COUNT_NOT_TAKEN,
     SQL_READ_NOT_TAKEN,
+    SQL_LAST_NOT_TAKEN,
     SQL_DROP_NOT_TAKEN,
     SQL_PROPOSE,
-    SQL_COUNT_PROPOSALS,
     SQL_DROP_SETTLED,
     SQL_READ_PROPOSALS,
     SQL_DROP_PROPOSAL,
@@ -88,7 +104,7 @@ enum sql {
     SQL_SET_PARSER,
     SQL_DROP_RAW,
     SQL_ANSWER_UNKNOWN,
-    SQL_HAS_NEWER,
+    SQL_FETCHED,
     SQL_DROP_RAW_BEFORE,
     SQL_DROP_RAW_OF_DOMAIN,
     SQL_RAW_WITH_ADDRESS,
@@ -97,6 +113,7 @@ enum sql {
     SQL_STATS_RAW,
     /* results */
     SQL_HAS_ANSWER,
+    SQL_HAS_RESULT,
     SQL_PUT_ANSWER,
     SQL_PUT_FAILURE,
     SQL_FIND_ANSWER,
@@ -117,6 +134,11 @@ enum sql {
 
 extern const char *const sql_texts[SQL_STATEMENTS];
 
+/* What sql_end_counted() restores: the number of rows, and when results were counted. */
+struct sql_counts {
+    int64_t ended, answers, counted_version;
+};
+
 struct sqlite_store {
     struct store store; /* must be first */
     char *path;         /* STORE_FILE_NONE if it is in memory */
@@ -125,14 +147,17 @@ struct sqlite_store {
     int lock_fd; /* of the owner of a file; else -1 */
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     sqlite3 *db;
-    bool is_suspect; /* after an I/O error: reopen before the next call */
-    bool is_checked; /* the content was checked; not again when it is reopened */
-    bool is_locked;  /* the last transaction did not get the write lock in time */
-    int failed_rc;   /* of the last statement that failed */
+    atomic_bool is_suspect;            /* after an I/O error: reopen before the next call */
+    const struct sqlite_store *writer; /* of a reader: the other connection; else NULL */
+    bool is_checked;                   /* the content was checked; not again when it is reopened */
+    bool is_locked;                    /* the last transaction did not get the write lock in time */
+    int failed_rc;                     /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
-    int64_t data_version;       /* at the last check for changes by others */
-    int64_t counted_version;    /* the same, when results were counted */
+    int64_t counted_version;    /* the data_version when results were counted */
+    bool is_in_group;           /* a transaction is open, and the next ones are savepoints of it */
+    bool is_group_lost;         /* it cannot be committed */
+    struct sql_counts group_counts; /* when it began */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)
@@ -154,19 +179,21 @@ enum err sql_exec(struct sqlite_store *s, int64_t *ret_changes, enum sql which, 
 enum err sql_int(struct sqlite_store *s, int64_t *ret_value, enum sql which, const char *kinds,
                  ...);
 
+/* Returns ERR_OK if a statement that returns one integer returns another one than 0, else
+ * ERR_NO_ENTRY. */
+enum err sql_is(struct sqlite_store *s, enum sql which, const char *kinds, ...);
+
 /* Reopens the connection if it is suspect. Must be called before every statement outside a
  * transaction. */
 enum err sql_ready(struct sqlite_store *s);
 
-/* Starts a transaction. After ERR_OK, the caller must call sql_end(), which commits if `err` is
- * ERR_OK and rolls back otherwise, and returns the error to report. */
+/* Starts a transaction, or a savepoint if there is a group. After ERR_OK, the caller must call
+ * sql_end(), which commits if `err` is ERR_OK and rolls back otherwise, and returns the error to
+ * report. */
 enum err sql_begin(struct sqlite_store *s, enum sql how); /* SQL_BEGIN or SQL_BEGIN_READ */
 enum err sql_end(struct sqlite_store *s, enum err err);
 
 /* Ends a transaction that changed the row counts; if it fails, restores them. */
-struct sql_counts {
-    int64_t ended, answers;
-};
 struct sql_counts sql_counts(const struct sqlite_store *s);
 enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before);
 
@@ -197,15 +224,26 @@ enum err sqlite_connect(struct sqlite_store *s, struct errmsg *why);
 void sqlite_disconnect(struct sqlite_store *s);
 int sqlite_schema_version(void);
 
-/* journal.c */
-enum err sqlite_begin_batch(struct store *, const struct store_new_batch *, int64_t *);
+/* sqlite.c */
+enum err sqlite_open_reader(struct store *, struct store **, struct errmsg *);
+
+/* group.c; the last two are sql_begin() and sql_end() in a group. */
+enum err sqlite_group_begin(struct store *);
+enum err sqlite_group_end(struct store *);
+enum err sql_begin_member(struct sqlite_store *s);
+enum err sql_end_member(struct sqlite_store *s, enum err err);
+
+/* journal.c; the first one inside a transaction: returns ERR_OK if the task has ended in this way,
+ * else ERR_NO_ENTRY */
+enum err sqlite_has_ended(struct sqlite_store *, const char *, const struct store_end *);
+enum err sqlite_begin_batch(struct store *, const struct store_new_batch *);
 enum err sqlite_sending(struct store *, int64_t, int64_t, const char *);
 enum err sqlite_mark_not_sent(struct store *, int64_t);
 enum err sqlite_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err sqlite_submitted(struct store *, int64_t, const char *, int64_t);
-enum err sqlite_split(struct store *, int64_t, const char *const *, size_t, int64_t, int64_t *);
+enum err sqlite_split(struct store *, int64_t, int64_t, const char *const *, size_t, int64_t);
 enum err sqlite_end_task(struct store *, const char *, const struct store_end *,
-                         const struct result *);
+                         const struct result *, bool *);
 enum err sqlite_end_batch(struct store *, int64_t, const struct store_end *);
 
 /* resolve.c */
@@ -214,23 +252,20 @@ enum err sqlite_resolve_batch(struct store *, int64_t, const char *, int64_t);
 enum err sqlite_resolve_not_taken(struct store *, const char *, int64_t);
 enum err sqlite_resolve_task(struct store *, const char *, const struct store_end *,
                              const struct result *);
-enum err sqlite_poll_not_taken(struct store *, store_not_taken_fn *, void *);
 
 /* proposals.c */
 enum err sqlite_propose_batch(struct store *, const char *, const char *);
-enum err sqlite_each_proposal(struct store *, store_proposal_fn *, void *);
 enum err sqlite_drop_proposal(struct store *, int64_t, const char *);
 enum err sqlite_proposal_state(struct store *, const char *, enum store_proposal_state *);
 
 /* raw.c; the first one inside a transaction, as the end of a task */
 enum err sqlite_keep_raw(struct sqlite_store *, const char *, const struct store_end *);
 enum err sqlite_each_raw(struct store *, int, size_t, store_raw_fn *, void *);
-enum err sqlite_put_parsed(struct store *, int, const struct store_parsed *, size_t);
+enum err sqlite_put_parsed(struct store *, int, struct store_parsed *, size_t);
 enum err sqlite_forget_raw_address(struct sqlite_store *, const char *, size_t *ret_n);
 
 /* records.c */
 enum err sqlite_find_batch(struct store *, const char *, store_batch_fn *, void *);
-enum err sqlite_take_responses(struct store *, int64_t, size_t, store_batch_fn *, void *);
 enum err sqlite_each_response(struct store *, size_t, store_batch_fn *, void *);
 enum err sqlite_read_batch(struct store *, int64_t, store_batch_fn *, void *);
 enum err sqlite_for_each_open_batch(struct store *, store_batch_fn *, void *);
@@ -239,7 +274,7 @@ enum err sqlite_find_lookup(struct store *, const char *, const struct result **
 enum err sqlite_stats(struct store *, struct store_stats *);
 
 /* accounts.c */
-enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *);
+enum err sqlite_accounts(struct store *, int64_t, store_account_fn *, void *, int64_t *);
 enum err sqlite_last_day(struct store *, int64_t *);
 enum err sqlite_paused(struct store *, bool *);
 enum err sqlite_set_paused(struct store *, bool);
@@ -250,11 +285,14 @@ enum err sqlite_keep(struct sqlite_store *, const struct result *); /* inside a 
 enum err sqlite_find(struct store *, const unsigned char *, const struct result **);
 enum err sqlite_trim(struct store *, const struct store_ages *, bool *);
 
+/* news.c */
+enum err sqlite_read_news(struct store *, int64_t, struct arena *, struct store_news *);
+enum err sqlite_confirm_news(struct store *, const struct store_news *);
+
 /* purge.c */
 enum err sqlite_forget_key(struct store *, const unsigned char *);
 enum err sqlite_forget_domain(struct store *, const char *, store_key_fn *, void *, size_t *);
 enum err sqlite_forget_address(struct store *, const char *, size_t *);
-enum err sqlite_poll_changes(struct store *, store_key_fn *, void *);
 bool sqlite_changes_pending(struct store *);
 
 #endif

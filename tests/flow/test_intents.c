@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* test_intents.c - tests what happens while the intent of a submit is being written: nothing is
+ * sent before it is durable, and only what should still be sent then. */
+#include "flow.h"
+#include "held_calls.h"
+#include "lookup/records/journal.h"
+#include "weak_store.h"
+
+#include "tests/support/suite.h"
+#include <string.h>
+
+static size_t submits(void)
+{
+    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
+}
+
+static struct store_stats stored(void)
+{
+    struct store_stats stats;
+
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    return stats;
+}
+
+static void count_credits(void *arg, const char *client, int64_t credits)
+{
+    (void)client;
+    *(int64_t *)arg += credits;
+}
+
+/* Returns the credits that are charged in the store. */
+static int64_t charged(void)
+{
+    int64_t credits = 0, day = engine_clock(flow.engine)->wall_ms / DAY_MS, unused;
+
+    ck_assert_int_eq(store_accounts(flow.store, day, count_credits, &credits, &unused), ERR_OK);
+    return credits;
+}
+
+/* Starts a caller whose lookup is about to be sent: the call of that kind is held. */
+static struct caller *intending(const char *domain, const char *kind, int64_t wait_ms)
+{
+    held_calls_set(HOLD_POSTED, kind);
+    struct caller *caller = flow_request(domain, wait_ms);
+
+    while (!held_calls_count())
+        flow_advance(1000);
+    return caller;
+}
+
+static void release(void)
+{
+    held_calls_release();
+    flow_settle();
+}
+
+TEST(intent_is_durable_before_the_submit_is_sent)
+{
+    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+
+    flow_advance(5000);
+    ck_assert_uint_eq(submits(), 0);
+    ck_assert_int_eq(engine_status(flow.engine).submits, 1); /* it uses the slot */
+    release();
+    ck_assert_uint_eq(submits(), 1);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+}
+
+TEST(intent_uses_a_slot)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 1;
+    flow_start(options);
+    intending("one.com", "begin_batch", WAIT_MS);
+    struct caller *two = flow_request("two.com", WAIT_MS);
+    flow_advance(5000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    release();
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(two->err, ERR_OK);
+    ck_assert_uint_eq(submits(), 2);
+}
+
+TEST(intent_keeps_the_deadline_of_its_caller)
+{
+    struct caller *caller = intending("milvali.com", "begin_batch", 3000);
+
+    flow_advance(3000);
+    ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
+    release();
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(submits(), 1); /* its 504 named the lookup */
+}
+
+TEST(intent_of_a_lookup_without_callers_is_taken_back)
+{
+    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+
+    engine_abandon(flow.engine, caller->request.ticket);
+    flow_settle();
+    ck_assert_int_eq(caller->err, ERR_CANCELLED);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 1);
+    release();
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+    ck_assert_uint_eq(submits(), 0);
+    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], 1);
+    ck_assert_int_eq(charged(), 0);
+}
+
+TEST(intent_of_a_batch_with_a_lookup_without_callers_is_repeated)
+{
+    held_calls_set(HOLD_POSTED, "begin_batch");
+    struct caller *leaves = flow_request("leaves.com", WAIT_MS);
+    struct caller *stays = flow_request("stays.com", WAIT_MS);
+    flow_advance(1000);
+    engine_abandon(flow.engine, leaves->request.ticket);
+    flow_settle();
+    release();
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(stays->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], 1);
+    ck_assert_int_eq(charged(), 1);
+}
+
+/* A caller that joins in time keeps the lookup. */
+TEST(intent_of_a_lookup_that_is_joined_again_is_sent)
+{
+    struct caller *leaves = intending("milvali.com", "begin_batch", WAIT_MS);
+
+    engine_abandon(flow.engine, leaves->request.ticket);
+    flow_settle();
+    struct caller *joins = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    release();
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(joins->err, ERR_OK);
+    ck_assert_uint_eq(submits(), 1);
+}
+
+/* Both block submits; the callers get the reason, and no credit is spent. */
+RANGE_TEST(intent_is_taken_back_if_submits_are_blocked_meanwhile, 0, 2)
+{
+    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+
+    if (_i == 0)
+        engine_set_paused(flow.engine, true);
+    else
+        engine_drain(flow.engine, MINUTE_MS);
+    flow_settle();
+    ck_assert_int_eq(caller->answers, 0);
+    release();
+    ck_assert_int_eq(caller->err, _i == 0 ? ERR_PAUSED : ERR_DRAINING);
+    ck_assert_int_eq(caller->charged, CHARGED_NO);
+    ck_assert_uint_eq(submits(), 0);
+    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], 1);
+    ck_assert_int_eq(charged(), 0);
+}
+
+/* The credit counts on the day on which the submit leaves. */
+TEST(intent_that_returns_after_midnight_is_recorded_for_the_new_day)
+{
+    int64_t *wall_ms = &engine_clock(flow.engine)->wall_ms;
+
+    *wall_ms = (FLOW_WALL_MS / DAY_MS + 1) * DAY_MS - 5000;
+    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+    flow_advance(6000);
+    held_calls_set(HOLD_POSTED, "sending");
+    flow_settle();
+    ck_assert_uint_eq(held_calls_count(), 1);
+    ck_assert_uint_eq(submits(), 0);
+    release();
+    ck_assert_uint_eq(submits(), 1);
+    ck_assert_int_eq(charged(), 1);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_uint_eq(submits(), 1);
+    *wall_ms -= DAY_MS;
+    ck_assert_int_eq(charged(), 0);
+}
+
+/* ---- failures ---- */
+
+/* The intent was made or not; its caller cannot know. */
+RANGE_TEST(intent_that_fails_is_taken_back, 0, 2)
+{
+    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+
+    if (_i == 0)
+        weak_store_fail(flow.store, WEAK_BEGIN_BATCH, true);
+    else
+        weak_store_lose(flow.store, WEAK_BEGIN_BATCH, true);
+    release();
+    ck_assert_int_eq(caller->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(caller->charged, CHARGED_NO);
+    ck_assert_int_eq(charged(), _i);
+    weak_store_fail(flow.store, WEAK_BEGIN_BATCH, false);
+    weak_store_lose(flow.store, WEAK_BEGIN_BATCH, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 0);
+    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], (size_t)_i);
+    ck_assert_int_eq(charged(), 0);
+
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(later->err, ERR_OK);
+    ck_assert_uint_eq(submits(), 1);
+}
+
+TEST(intent_that_is_slow_blocks_new_lookups)
+{
+    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+
+    flow_advance(JOURNAL_SLOW_MS);
+    struct caller *other = flow_request("other.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(other->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(caller->answers, 0);
+    release();
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+}
+
+/* ---- probes ---- */
+
+static void open_circuit(void)
+{
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
+    flow_request("first.com", WAIT_MS);
+    flow_advance(26200);
+    ck_assert_uint_eq(submits(), 1);
+}
+
+/* A probe that was not sent is not a probe: the next one leaves without a further pause. */
+TEST(intent_of_a_probe_that_is_taken_back_permits_another)
+{
+    open_circuit();
+    held_calls_set(HOLD_POSTED, "sending");
+    flow_advance(2000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    engine_abandon(flow.engine, flow.callers[0]->request.ticket);
+    struct caller *second = flow_request("second.com", WAIT_MS);
+    flow_settle();
+    release();
+    flow_advance(200);
+    ck_assert_uint_eq(submits(), 2);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(second->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, "first.com"), 0);
+}
+
+/* ---- second payments ---- */
+
+static const struct fake_fault lost = {.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN};
+
+/* Starts that many callers whose submit was lost, and is about to be paid for again. Returns the
+ * first. */
+static struct caller *paying_again(int n)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.retry_unknown = true;
+    options.batch.notify_url = "https://emailsd.example/notify";
+    flow_start(options);
+    fake_upstream_fault(flow.upstream, lost);
+    flow_request_companies(0, n);
+    held_calls_set(HOLD_POSTED, "mark_resubmitted");
+    while (!held_calls_count())
+        flow_advance(1000);
+    ck_assert_uint_eq(submits(), 1);
+    return flow.callers[0];
+}
+
+TEST(intent_to_pay_again_is_sent_once_it_is_durable)
+{
+    struct caller *caller = paying_again(1);
+
+    release();
+    ck_assert_uint_eq(submits(), 2);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_int_eq(charged(), 2);
+}
+
+/* The upstream calls, so the batch exists: the second credit is refunded. */
+TEST(intent_to_pay_again_is_taken_back_if_the_batch_exists)
+{
+    struct caller *caller = paying_again(1);
+
+    engine_notify(flow.engine, fake_upstream_notify_token(flow.upstream), "{}", 2);
+    flow_settle();
+    release();
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(submits(), 1);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    ck_assert_int_eq(charged(), 1);
+}
+
+/* The same, when the second submit was rejected and is to be repeated. */
+TEST(intent_to_repeat_a_second_payment_is_taken_back_if_the_batch_exists)
+{
+    struct caller *caller = paying_again(1);
+
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
+    held_calls_set(HOLD_POSTED, "sending");
+    while (!held_calls_count())
+        flow_advance(1000);
+    ck_assert_uint_eq(submits(), 2);
+    engine_notify(flow.engine, fake_upstream_notify_token(flow.upstream), "{}", 2);
+    flow_settle();
+    release();
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(submits(), 2);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    ck_assert_int_eq(charged(), 1);
+}
+
+/* The same for the parts of a batch whose second submit was rejected as a whole. */
+TEST(intent_to_repeat_a_part_is_not_recorded_if_the_batch_exists)
+{
+    struct caller *caller = paying_again(2), *other = flow.callers[1];
+
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"});
+    release();
+    engine_notify(flow.engine, fake_upstream_notify_token(flow.upstream), "{}", 2);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(other->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(submits(), 2);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 2);
+    ck_assert_int_eq(charged(), 2);
+}
+
+TEST(intent_to_pay_again_is_taken_back_during_a_pause)
+{
+    struct caller *caller = paying_again(1);
+
+    engine_set_paused(flow.engine, true);
+    flow_settle();
+    release();
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(submits(), 1);
+    ck_assert_int_eq(charged(), 1);
+}
+
+RANGE_TEST(intent_to_pay_again_that_fails_pays_once, 0, 2)
+{
+    struct caller *caller = paying_again(1);
+
+    if (_i == 0)
+        weak_store_fail(flow.store, WEAK_MARK_RESUBMITTED, true);
+    else
+        weak_store_lose(flow.store, WEAK_MARK_RESUBMITTED, true);
+    release();
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(charged(), 1 + _i);
+    weak_store_fail(flow.store, WEAK_MARK_RESUBMITTED, false);
+    weak_store_lose(flow.store, WEAK_MARK_RESUBMITTED, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_int_eq(charged(), 1);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    ck_assert_uint_eq(submits(), 1);
+}
+
+/* ---- shutdown ---- */
+
+/* A kill while the intent is written: its outcome is unknown, because it may have been sent. */
+TEST(intent_that_was_written_at_a_kill_is_unknown)
+{
+    intending("milvali.com", "begin_batch", 3000);
+    flow_advance(3000);   /* its 504 keeps the lookup after the caller has left */
+    held_calls_release(); /* written, but not returned */
+    flow_restart();
+    ck_assert_uint_eq(flow.recovery.unknown_tasks, 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
+}
+
+TEST(intent_that_was_not_written_at_a_kill_leaves_no_trace)
+{
+    intending("milvali.com", "begin_batch", WAIT_MS);
+    weak_store_fail(flow.store, WEAK_BEGIN_BATCH, true);
+    held_calls_release();
+    flow_restart();
+    weak_store_fail(flow.store, WEAK_BEGIN_BATCH, false);
+    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 0);
+    ck_assert_uint_eq(flow.recovery.unknown_tasks, 0);
+    ck_assert_uint_eq(submits(), 0);
+}
