@@ -83,6 +83,12 @@ def _bare_loops(testbed, workers, cores, body_file):
     return Server("bare loop", port, loops)
 
 
+def _libraries(testbed, workers, cores, body_file):
+    port = free_port()
+    programs = [testbed.ours("bare_library", port, body_file, cores=[core]) for core in cores[:workers]]
+    return Server("libmicrohttpd alone", port, programs)
+
+
 def _nginx(testbed, workers, cores, origin):
     port, path = free_port(), testbed.directory / f"nginx-{workers}.conf"
     directory = testbed.directory / f"nginx-{workers}"
@@ -115,7 +121,7 @@ def _peer(testbed, name, make, workers, cores, origin):
 
 
 def start(testbed, workers):
-    """Returns emailsd first, then its floor, then the peers that are installed."""
+    """Returns emailsd first, then its floors, then the peers that are installed."""
     cores, load_cores = machine.cores_for(workers)
     simulator = testbed.simulator(cores=load_cores)
     daemon = testbed.emailsd(simulator, "--threads", str(workers), cores=cores)
@@ -124,7 +130,8 @@ def start(testbed, workers):
     body_file.write_bytes(body)
     origin = Origin(body, etag)
     servers = [Server("emailsd", daemon.address[1], [daemon]),
-               _bare_loops(testbed, workers, cores, body_file)]
+               _bare_loops(testbed, workers, cores, body_file),
+               _libraries(testbed, workers, cores, body_file)]
     for name, program, make in [("HAProxy cache", "haproxy", _haproxy),
                                 ("nginx proxy_cache", "nginx", _nginx)]:
         if shutil.which(program):

@@ -324,8 +324,9 @@ TEST(ending_result_returned_behind_a_repeated_entry_is_not_paid_for_again)
 
 /* ---- deletions ---- */
 
-/* The result of two.com becomes untrusted while it is being stored: it is returned neither to those
- * who wait for it nor to those who join then, and is deleted after its write, which fails first. */
+/* The result of two.com becomes untrusted while it is being stored: it is returned neither to a
+ * caller that waits for it nor to one that joins then. It is deleted after its write, which fails
+ * first. */
 TEST(ending_result_that_is_untrusted_is_not_returned_and_is_deleted)
 {
     fake_upstream_rule(flow.upstream,

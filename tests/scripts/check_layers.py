@@ -63,7 +63,7 @@ DEPENDENCIES = {
 # Which files may include which foreign headers.
 WRAPPERS = {
     r"microhttpd\.h": r"server/http/core/(worker_state|response|direct_send)\.h|tests/simulator/.*|"
-                    r"tests/unit/listener_fixture\.h",
+                    r"tests/unit/listener_fixture\.h|tests/bench/bare_library\.c",
     r"curl/.*": r"client/transport\.c|base/url\.c|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/sqlite\.h|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",
