@@ -111,8 +111,6 @@ TEST(refund_by_another_process_counts_once_although_it_cannot_be_confirmed)
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
 }
 
-/* ---- the pause ---- */
-
 static void expect_paused(bool paused)
 {
     struct caller *caller = flow_request("other.com", 0);
@@ -120,6 +118,26 @@ static void expect_paused(bool paused)
     flow_settle();
     ck_assert_int_eq(caller->err, paused ? ERR_PAUSED : ERR_STILL_PROCESSING);
 }
+
+/* It would fail each second. The pause is read meanwhile. */
+TEST(news_that_the_store_does_not_accept_are_applied_again_after_a_minute)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    flow_advance(MINUTE_MS);
+    weak_store_note_change(flow.store, key_of(caller));
+    weak_store_fail_with(flow.store, WEAK_CONFIRM_NEWS, ERR_INTERNAL);
+    flow_advance(2000);
+    weak_store_fail_with(flow.store, WEAK_CONFIRM_NEWS, ERR_OK);
+    ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
+    flow_advance(MINUTE_MS - 5000);
+    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 1);
+    expect_paused(true);
+    flow_advance(5000);
+    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
+}
+
+/* ---- the pause ---- */
 
 TEST(pause_is_not_undone_by_a_read_that_is_older)
 {
