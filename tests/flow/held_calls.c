@@ -15,7 +15,7 @@
 static struct {
     struct store_detour detour;
     enum hold hold;
-    const char *kind, *lost; /* lost NULL = none */
+    const char *kind;
     struct store_call *waiting[CLASSES];
     size_t n_executed[CLASSES]; /* of those that wait, the first ones */
 } held;
@@ -23,15 +23,6 @@ static struct {
 static bool is_held(const struct store_call *call, enum hold hold)
 {
     return held.hold == hold && strcmp(store_call_name(call), held.kind) == 0;
-}
-
-static void execute(struct store_call *call)
-{
-    store_calls_execute(flow.engine->calls, call);
-    if (!held.lost || strcmp(store_call_name(call), held.lost) != 0)
-        return;
-    held.lost = NULL;
-    call->err = ERR_STORAGE_UNAVAILABLE;
 }
 
 static void execute_waiting(int class)
@@ -44,7 +35,7 @@ static void execute_waiting(int class)
             continue;
         if (is_held(call, HOLD_POSTED))
             return;
-        execute(call);
+        store_calls_execute(flow.engine->calls, call);
         held.n_executed[class]++;
     }
 }
@@ -89,12 +80,6 @@ void held_calls_set(enum hold hold, const char *kind)
 void held_calls_release(void)
 {
     held_calls_set(HOLD_NOTHING, "");
-}
-
-void held_calls_lose(const char *kind)
-{
-    held.lost = kind;
-    held_calls_release();
 }
 
 size_t held_calls_count(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* held_calls.h - a store that is slow on command: calls of the running engine are held before they
- * are executed or before they return, or their replies are lost. Calls of a class stay in order:
- * behind one that was not executed, none is executed; behind one that waits, none returns. */
+ * are executed or before they return. Calls of a class stay in order: behind one that was not
+ * executed, none is executed; behind one that waits, none returns. */
 #ifndef FLOW_HELD_CALLS_H
 #define FLOW_HELD_CALLS_H
 
@@ -20,9 +20,6 @@ void held_calls_set(enum hold hold, const char *kind);
 
 /* Lets all calls continue, in this iteration. */
 void held_calls_release(void);
-
-/* Makes the next call of that kind fail with ERR_STORAGE_UNAVAILABLE after it was executed. */
-void held_calls_lose(const char *kind);
 
 /* Returns the number of calls that wait. */
 size_t held_calls_count(void);

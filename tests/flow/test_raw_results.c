@@ -212,7 +212,7 @@ TEST(raw_results_are_available_although_the_reply_was_lost)
     add_many();
     flow_restart();
     ck_assert_uint_eq(cooldowns_count(flow.engine->results.cooldowns), MANY - 100);
-    held_calls_lose("put_parsed");
+    weak_store_lose_next(flow.store, WEAK_PUT_PARSED);
     flow_advance(1000);
     ck_assert_uint_eq(stored().raw, MANY - 120);
     ck_assert_uint_eq(cooldowns_count(flow.engine->results.cooldowns), MANY - 100);

@@ -105,7 +105,7 @@ TEST(refund_by_another_process_counts_once_although_it_cannot_be_confirmed)
     ck_assert_int_eq(spent(), 1);
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 1);
     weak_store_fail(flow.store, WEAK_CONFIRM_NEWS, false);
-    held_calls_lose("confirm_news");
+    weak_store_lose_next(flow.store, WEAK_CONFIRM_NEWS);
     flow_advance(5000);
     ck_assert_int_eq(spent(), 1);
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
@@ -187,7 +187,7 @@ TEST(pause_is_written_again_if_the_reply_was_lost)
 {
     bool paused = false;
 
-    held_calls_lose("set_paused");
+    weak_store_lose_next(flow.store, WEAK_SET_PAUSED);
     engine_set_paused(flow.engine, true);
     flow_settle();
     size_t before = weak_store_calls(flow.store, WEAK_SET_PAUSED);
@@ -349,7 +349,7 @@ TEST(resolved_batch_is_polled_although_the_reply_was_lost)
 {
     flow_start(options());
     lose("milvali.com");
-    held_calls_lose("resolve_batch");
+    weak_store_lose_next(flow.store, WEAK_RESOLVE);
     notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
     flow_advance(2 * MINUTE_MS);
     expect_answered("milvali.com");
@@ -359,7 +359,7 @@ TEST(resolved_task_is_available_although_the_reply_was_lost)
 {
     flow_start(options());
     lose("milvali.com");
-    held_calls_lose("resolve_task");
+    weak_store_lose_next(flow.store, WEAK_RESOLVE);
     notify(token(), "{\"task_id\":\"%s\"}", task_id("milvali.com"));
     flow_advance(2 * MINUTE_MS);
     expect_answered("milvali.com");
