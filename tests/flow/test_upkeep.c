@@ -365,6 +365,21 @@ TEST(resolved_task_is_available_although_the_reply_was_lost)
     expect_answered("milvali.com");
 }
 
+/* The store has the result, but the write has not returned: the cooldown has not ended. */
+TEST(resolved_task_is_served_before_its_write_has_returned)
+{
+    flow_start(options());
+    lose("milvali.com");
+    held_calls_set(HOLD_EXECUTED, "resolve_task");
+    notify(token(), "{\"task_id\":\"%s\"}", task_id("milvali.com"));
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    expect_answered("milvali.com");
+    held_calls_release();
+    flow_settle();
+    expect_answered("milvali.com");
+}
+
 /* The deletion is in the news before the result that it deleted has returned. */
 TEST(resolved_task_that_was_deleted_meanwhile_is_removed_before_that_is_confirmed)
 {
