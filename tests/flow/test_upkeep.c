@@ -111,6 +111,20 @@ TEST(refund_by_another_process_counts_once_although_it_cannot_be_confirmed)
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
 }
 
+/* The start reads the tasks themselves. */
+TEST(refunds_by_another_process_before_the_start_are_not_news)
+{
+    flow_request_companies(0, 3);
+    flow_advance(MINUTE_MS);
+    for (int i = 0; i < 3; i++)
+        weak_store_note_not_taken(flow.store, key_of(flow.callers[i]), "client",
+                                  FLOW_WALL_MS / DAY_MS);
+    flow_restart();
+    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
+    flow_advance(5000);
+    ck_assert_int_eq(spent(), 3);
+}
+
 static void expect_paused(bool paused)
 {
     struct caller *caller = flow_request("other.com", 0);

@@ -231,7 +231,8 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
     return store_stats(weak(store)->inner, ret_stats);
 }
 
-/* The store in memory has no records of other processes. */
+/* The store in memory has no records of other processes. Each read returns one task not taken, as
+ * if more did not fit. */
 static enum err add_news(const struct weak_store *me, enum err err, struct store_news *news)
 {
     if (err)
@@ -240,8 +241,9 @@ static enum err add_news(const struct weak_store *me, enum err err, struct store
     news->n_changed = me->n_changed - me->n_changes_confirmed;
     news->last_change = news->n_changed ? (int64_t)me->n_changed : 0;
     news->not_taken = &me->not_taken[me->n_refunds_confirmed];
-    news->n_not_taken = me->n_not_taken - me->n_refunds_confirmed;
-    news->last_not_taken = news->n_not_taken ? (int64_t)me->n_not_taken : 0;
+    news->n_not_taken = me->n_not_taken > me->n_refunds_confirmed;
+    news->last_not_taken = news->n_not_taken ? (int64_t)me->n_refunds_confirmed + 1 : 0;
+    news->has_more = me->n_not_taken > me->n_refunds_confirmed + 1;
     return ERR_OK;
 }
 
