@@ -53,7 +53,8 @@ struct lookups {
     int64_t expected_ms;            /* moving average of the time that lookups took */
 };
 
-/* Two results arrived for one tracking id, and the first was already delivered. */
+/* Two results arrived for one tracking id. The lookup has ended with the first, which may still be
+ * being stored. */
 static void conflict(void *arg, const unsigned char key[HASH_SIZE])
 {
     struct lookups *lookups = arg;

@@ -14,6 +14,7 @@
 
 #define POLL_MS     INT64_C(1000)
 #define TRIM_MS     INT64_C(3600000)
+#define REJECTED_MS INT64_C(60000) /* after a confirmation that the store did not accept */
 #define DAY_MS      INT64_C(86400000)
 #define KEEP_RAW_MS (90 * DAY_MS)
 
@@ -115,12 +116,29 @@ static void forget_changed(const struct maintenance *maintenance)
         results_forget_key(maintenance->results, news->changed[i]);
 }
 
+/* An error that is not the disk's would return each second. It is logged once, and the news are
+ * applied and confirmed again after a longer time. */
+static void note_confirmation(struct maintenance *maintenance, enum err err)
+{
+    bool was_rejected = maintenance->is_rejected;
+
+    if (err == ERR_STORAGE_UNAVAILABLE)
+        return;
+    maintenance->is_rejected = err != ERR_OK;
+    if (!err)
+        return;
+    maintenance->apply_from_ms = maintenance->clock->now_ms + REJECTED_MS;
+    if (!was_rejected)
+        log_event(LOG_ERROR, "news_not_confirmed", LOG_STR("error", err_words(err)));
+}
+
 /* A result that was stored before the deletion may have returned, and may have been cached, only
  * after the news were applied. By now it has. */
 static void news_confirmed(struct store_call *call)
 {
     struct maintenance *maintenance = container_of(call, struct maintenance, confirm.call);
 
+    note_confirmation(maintenance, call->err);
     forget_changed(maintenance);
     maintenance->is_due = maintenance->is_due || (!call->err && maintenance->read.news.has_more);
     end_news(maintenance);
@@ -162,7 +180,8 @@ static void news_read(struct store_call *call)
 
     if (!call->err)
         apply_pause(maintenance, maintenance->read.news.paused);
-    if (call->err || results_wait(maintenance->results)) {
+    if (call->err || results_wait(maintenance->results) ||
+        maintenance->clock->now_ms < maintenance->apply_from_ms) {
         end_news(maintenance);
         return;
     }

@@ -36,7 +36,9 @@ struct maintenance {
     int64_t started_ms; /* wall time */
     struct timer poll, trim;
     enum news_state news_state;
-    bool is_due; /* the news must be read again when that has ended */
+    bool is_due;           /* the news must be read again when that has ended */
+    int64_t apply_from_ms; /* except the pause, news are not applied before */
+    bool is_rejected;      /* the store did not accept the last confirmation */
     struct store_read_news_call read;
     struct store_confirm_news_call confirm;
     struct store_trim_call trimming;

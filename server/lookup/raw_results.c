@@ -84,13 +84,37 @@ static void next_step(struct raw_results *raw_results, enum err err)
               raw_results->results->clock->now_ms + (err ? UNWRITTEN_MS : STEP_MS), step_is_due);
 }
 
+static void write_step(struct raw_results *raw_results);
+
+/* The store does not accept what was understood, and never will: the step is written as if nothing
+ * was. The bytes stay for a later version, and the next rows are not kept back. If that is not
+ * accepted either, nothing more is parsed. */
+static void give_up(struct raw_results *raw_results, enum err err)
+{
+    struct raw_step *step = &raw_results->step;
+
+    log_event(LOG_ERROR, "raw_results_not_stored", LOG_STR("error", err_words(err)),
+              LOG_INT("understood", step->n_understood));
+    if (step->n_understood == 0) {
+        drop(step);
+        log_finished(raw_results);
+        return;
+    }
+    for (size_t i = 0; i < step->n; i++)
+        result_unref(TAKE(step->parsed[i].result));
+    step->n_understood = 0;
+    write_step(raw_results);
+}
+
 /* If the store failed, it may have been written, and the rows are gone. So the same is written
  * again until it is known what is stored. */
 static void written(struct store_call *call)
 {
     struct raw_results *raw_results = container_of(call, struct raw_results, put.call);
 
-    if (call->err || apply(raw_results))
+    if (call->err && call->err != ERR_STORAGE_UNAVAILABLE)
+        give_up(raw_results, call->err);
+    else if (call->err || apply(raw_results))
         next_step(raw_results, call->err);
     else
         log_finished(raw_results);

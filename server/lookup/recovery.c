@@ -199,7 +199,7 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
 }
 
 /* Discards the tasks that were recorded as not taken before the start: it reads the same from the
- * tasks themselves, and from the accounts. */
+ * tasks themselves, and from the accounts. A record whose task was deleted has only a number. */
 static enum err discard_not_taken(struct store *store)
 {
     struct arena arena = {0};
@@ -211,7 +211,7 @@ static enum err discard_not_taken(struct store *store)
         const struct store_news read = {.last_not_taken = news.last_not_taken};
         if (!err && news.last_not_taken)
             err = store_confirm_news(store, &read);
-    } while (!err && news.n_not_taken == STORE_NEWS_ROWS);
+    } while (!err && news.last_not_taken);
     arena_free(&arena);
     return err;
 }

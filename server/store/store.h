@@ -87,7 +87,8 @@ bool store_is_durable(struct store *store);
  * returned. A write that fails leaves nothing behind, and does not change what the others have
  * done; if it fails by the disk, those that follow may fail too.
  *
- * Not in a group: functions with a callback, and those that delete a domain or an address. If
+ * Reads may be parts of a group. They see the writes before them, so what they returned does not
+ * count if the group fails. Not in a group: functions that delete a domain or an address. If
  * store_group_begin() fails, there is no group, and store_group_end() must not be called. */
 bool store_has_groups(const struct store *store);
 enum err store_group_begin(struct store *store);

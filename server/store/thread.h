@@ -47,7 +47,7 @@ struct store_thread_health {
     bool is_busy;    /* it is inside a call or a group */
     int64_t busy_ms; /* since then; 0 = it is not */
     size_t waiting;  /* calls that were posted and have not been executed, this one included */
-    bool has_failed; /* the last one that was executed has failed by the disk */
+    bool has_failed; /* the last one failed by the disk, or because one before it did */
 };
 struct store_thread_health store_thread_health(const struct store_thread *thread, int64_t now_ms);
 

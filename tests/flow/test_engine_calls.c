@@ -379,3 +379,25 @@ RANGE_TEST(deletion_does_not_count_before_a_resolved_task_is_repeated, 0, 2)
     ck_assert_ptr_null(cache_find(flow.cache, caller->question->key));
     ck_assert_uint_eq(stored().found, 0);
 }
+
+/* Otherwise it could delete a result, and the repetition of the call before it would store it
+ * again.
+ */
+TEST(deletion_behind_a_lost_reply_is_not_executed)
+{
+    struct caller *caller = lose_refresh();
+    size_t before = weak_store_calls(flow.store, WEAK_FORGET);
+
+    resolve_refresh(HOLD_POSTED);
+    post_forget(caller, no_precondition);
+    weak_store_lose_next(flow.store, WEAK_RESOLVE);
+    release();
+    ck_assert_int_eq(n_forgotten, 1);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FORGET), before);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 0);
+    post_forget(caller, no_precondition);
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_uint_eq(stored().found, 0);
+}

@@ -174,6 +174,38 @@ TEST(raw_results_wait_for_a_disk_that_works)
     ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
 }
 
+/* The store accepts no result, which is a defect: rows behind it are tried all the same. */
+TEST(raw_results_that_the_store_does_not_accept_keep_back_no_others)
+{
+    add_many();
+    flow_restart();
+    ck_assert_uint_eq(stored().raw, MANY - 100);
+    size_t before = weak_store_calls(flow.store, WEAK_PUT_PARSED);
+    weak_store_fail_with(flow.store, WEAK_PUT_PARSED, ERR_INTERNAL);
+    held_calls_set(HOLD_EXECUTED, "put_parsed");
+    flow_advance(1000);
+    weak_store_fail_with(flow.store, WEAK_PUT_PARSED, ERR_OK);
+    held_calls_release(); /* without the results, the store accepts the step */
+    flow_advance(2000);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_PUT_PARSED), before + 3);
+    ck_assert_uint_eq(stored().raw, 20);
+    flow_advance(HOUR_MS);
+    ck_assert_uint_eq(stored().raw, 20);
+}
+
+TEST(raw_results_end_if_the_store_accepts_nothing)
+{
+    add_many();
+    flow_restart();
+    weak_store_fail_with(flow.store, WEAK_PUT_PARSED, ERR_INTERNAL);
+    flow_advance(1000);
+    weak_store_fail_with(flow.store, WEAK_PUT_PARSED, ERR_OK);
+    size_t before = weak_store_calls(flow.store, WEAK_PUT_PARSED);
+    flow_advance(HOUR_MS);
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_PUT_PARSED), before);
+    ck_assert_uint_eq(stored().raw, MANY - 100);
+}
+
 /* The rows are gone then, but their questions are still in cooldown. */
 TEST(raw_results_are_available_although_the_reply_was_lost)
 {

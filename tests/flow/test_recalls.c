@@ -389,3 +389,48 @@ TEST(recall_of_a_result_is_not_disturbed_by_another_deletion)
     ck_assert(caller->from_cache);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FIND), before);
 }
+
+/* ---- reads that are newer than what is known ---- */
+
+/* A refresh has ended, and its result is in the store, but the write has not returned. */
+TEST(recall_serves_a_result_whose_write_has_not_returned)
+{
+    struct caller *first = ask(flow_company(0), WAIT_MS);
+
+    flow_advance(HOUR_MS);
+    flow_refresh_companies(0, 1);
+    held_calls_set(HOLD_EXECUTED, "end_task");
+    flow_advance(30000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    evict(first);
+    struct caller *caller = ask(flow_company(0), WAIT_MS);
+    ck_assert(caller->from_cache);
+    ck_assert_str_ne(caller->body, first->body);
+    release();
+    evict(first);
+    struct caller *later = ask(flow_company(0), WAIT_MS);
+    ck_assert_str_eq(later->body, caller->body);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}
+
+/* What the new lookup brings is recorded after the deletion, and stays. */
+TEST(recall_of_nothing_starts_a_lookup_although_the_deletion_has_not_returned)
+{
+    struct forget_domain_call forget = {.call.run = engine_forget_domain, .domain = "milvali.com"};
+    int n_forgotten = 0;
+
+    store_result("milvali.com");
+    held_calls_set(HOLD_EXECUTED, "forget_domain");
+    flow_post(&forget.call, &n_forgotten);
+    struct caller *caller = ask("milvali.com", WAIT_MS);
+    ck_assert_int_eq(caller->answers + n_forgotten, 0);
+    release();
+    flow_advance(30000);
+    inbox_run_all(flow.inbox);
+    ck_assert_int_eq(n_forgotten, 1);
+    ck_assert_uint_eq(forget.n, 1);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert(!caller->from_cache);
+    ck_assert(ask("milvali.com", WAIT_MS)->from_cache);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}

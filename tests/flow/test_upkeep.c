@@ -114,7 +114,19 @@ TEST(refund_by_another_process_counts_once_although_it_cannot_be_confirmed)
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
 }
 
-/* ---- the pause ---- */
+/* The start reads the tasks themselves. */
+TEST(refunds_by_another_process_before_the_start_are_not_news)
+{
+    flow_request_companies(0, 3);
+    flow_advance(MINUTE_MS);
+    for (int i = 0; i < 3; i++)
+        weak_store_note_not_taken(flow.store, key_of(flow.callers[i]), "client",
+                                  FLOW_WALL_MS / DAY_MS);
+    flow_restart();
+    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
+    flow_advance(5000);
+    ck_assert_int_eq(spent(), 3);
+}
 
 static void expect_paused(bool paused)
 {
@@ -123,6 +135,26 @@ static void expect_paused(bool paused)
     flow_settle();
     ck_assert_int_eq(caller->err, paused ? ERR_PAUSED : ERR_STILL_PROCESSING);
 }
+
+/* It would fail each second. The pause is read meanwhile. */
+TEST(news_that_the_store_does_not_accept_are_applied_again_after_a_minute)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    flow_advance(MINUTE_MS);
+    weak_store_note_change(flow.store, key_of(caller));
+    weak_store_fail_with(flow.store, WEAK_CONFIRM_NEWS, ERR_INTERNAL);
+    flow_advance(2000);
+    weak_store_fail_with(flow.store, WEAK_CONFIRM_NEWS, ERR_OK);
+    ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
+    flow_advance(MINUTE_MS - 5000);
+    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 1);
+    expect_paused(true);
+    flow_advance(5000);
+    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
+}
+
+/* ---- the pause ---- */
 
 TEST(pause_is_not_undone_by_a_read_that_is_older)
 {
@@ -358,6 +390,21 @@ TEST(resolved_task_is_available_although_the_reply_was_lost)
     weak_store_lose(flow.store, WEAK_RESOLVE, true);
     notify(token(), "{\"task_id\":\"%s\"}", task_id("milvali.com"));
     lose_one_reply();
+    expect_answered("milvali.com");
+}
+
+/* The store has the result, but the write has not returned: the cooldown has not ended. */
+TEST(resolved_task_is_served_before_its_write_has_returned)
+{
+    flow_start(options());
+    lose("milvali.com");
+    held_calls_set(HOLD_EXECUTED, "resolve_task");
+    notify(token(), "{\"task_id\":\"%s\"}", task_id("milvali.com"));
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    expect_answered("milvali.com");
+    held_calls_release();
+    flow_settle();
     expect_answered("milvali.com");
 }
 

@@ -13,7 +13,8 @@ struct weak_store {
     struct store store;
     struct store *inner;
     bool is_volatile;
-    bool fails[WEAK_CALLS], loses[WEAK_CALLS];
+    enum err errors[WEAK_CALLS]; /* with which calls fail; ERR_OK = they work */
+    bool loses[WEAK_CALLS], loses_next[WEAK_CALLS];
     size_t calls[WEAK_CALLS];
     /* The records of another process; their numbers begin with 1. */
     unsigned char changed[WEAK_NEWS][HASH_SIZE];
@@ -31,7 +32,7 @@ static struct store *behind(struct store *store, enum weak_call call)
 {
     struct weak_store *me = weak(store);
 
-    if (me->fails[call])
+    if (me->errors[call])
         return NULL;
     me->calls[call]++;
     return me->inner;
@@ -40,12 +41,16 @@ static struct store *behind(struct store *store, enum weak_call call)
 /* Returns what the caller gets. */
 static enum err confirm(struct store *store, enum weak_call call, enum err err)
 {
-    return weak(store)->loses[call] ? ERR_STORAGE_UNAVAILABLE : err;
+    struct weak_store *me = weak(store);
+    bool is_lost = me->loses[call] || me->loses_next[call];
+
+    me->loses_next[call] = false;
+    return is_lost ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
 #define PASS(call, expression)                                                                     \
     struct store *inner = behind(store, call);                                                     \
-    return inner ? confirm(store, call, (expression)) : ERR_STORAGE_UNAVAILABLE
+    return inner ? confirm(store, call, (expression)) : weak(store)->errors[call]
 
 static void close_it(struct store *store)
 {
@@ -226,7 +231,8 @@ static enum err stats(struct store *store, struct store_stats *ret_stats)
     return store_stats(weak(store)->inner, ret_stats);
 }
 
-/* The store in memory has no records of other processes. */
+/* The store in memory has no records of other processes. Each read returns one task not taken, as
+ * if more did not fit. */
 static enum err add_news(const struct weak_store *me, enum err err, struct store_news *news)
 {
     if (err)
@@ -235,8 +241,9 @@ static enum err add_news(const struct weak_store *me, enum err err, struct store
     news->n_changed = me->n_changed - me->n_changes_confirmed;
     news->last_change = news->n_changed ? (int64_t)me->n_changed : 0;
     news->not_taken = &me->not_taken[me->n_refunds_confirmed];
-    news->n_not_taken = me->n_not_taken - me->n_refunds_confirmed;
-    news->last_not_taken = news->n_not_taken ? (int64_t)me->n_not_taken : 0;
+    news->n_not_taken = me->n_not_taken > me->n_refunds_confirmed;
+    news->last_not_taken = news->n_not_taken ? (int64_t)me->n_refunds_confirmed + 1 : 0;
+    news->has_more = me->n_not_taken > me->n_refunds_confirmed + 1;
     return ERR_OK;
 }
 
@@ -251,9 +258,9 @@ static enum err confirm_news(struct store *store, const struct store_news *news)
 {
     struct weak_store *me = weak(store);
 
-    if (!me->fails[WEAK_CONFIRM_NEWS] && news->last_change)
+    if (!me->errors[WEAK_CONFIRM_NEWS] && news->last_change)
         me->n_changes_confirmed = (size_t)news->last_change;
-    if (!me->fails[WEAK_CONFIRM_NEWS] && news->last_not_taken)
+    if (!me->errors[WEAK_CONFIRM_NEWS] && news->last_not_taken)
         me->n_refunds_confirmed = (size_t)news->last_not_taken;
     PASS(WEAK_CONFIRM_NEWS, store_confirm_news(inner, news));
 }
@@ -309,18 +316,28 @@ struct store *weak_store_new(const struct store_options *options)
 
 void weak_store_fail(struct store *store, enum weak_call call, bool fails)
 {
-    weak(store)->fails[call] = fails;
+    weak_store_fail_with(store, call, fails ? ERR_STORAGE_UNAVAILABLE : ERR_OK);
+}
+
+void weak_store_fail_with(struct store *store, enum weak_call call, enum err err)
+{
+    weak(store)->errors[call] = err;
 }
 
 void weak_store_fail_all(struct store *store, bool fails)
 {
     for (int i = 0; i < WEAK_CALLS; i++)
-        weak(store)->fails[i] = fails;
+        weak_store_fail(store, (enum weak_call)i, fails);
 }
 
 void weak_store_lose(struct store *store, enum weak_call call, bool loses)
 {
     weak(store)->loses[call] = loses;
+}
+
+void weak_store_lose_next(struct store *store, enum weak_call call)
+{
+    weak(store)->loses_next[call] = true;
 }
 
 void weak_store_set_durable(struct store *store, bool is_durable)

@@ -35,9 +35,15 @@ struct store *weak_store_new(const struct store_options *options);
 void weak_store_fail(struct store *store, enum weak_call call, bool fails);
 void weak_store_fail_all(struct store *store, bool fails);
 
+/* The same with another error; ERR_OK = they work again. */
+void weak_store_fail_with(struct store *store, enum weak_call call, enum err err);
+
 /* From now on, makes calls of that kind lose their confirmation: they are made, and return
  * ERR_STORAGE_UNAVAILABLE. */
 void weak_store_lose(struct store *store, enum weak_call call, bool loses);
+
+/* Makes the next call of that kind lose it, and no other. */
+void weak_store_lose_next(struct store *store, enum weak_call call);
 
 /* Says whether the store claims to outlive the process, as it does at first: flow_restart() keeps
  * it. */

@@ -263,6 +263,48 @@ RANGE_TEST(group_that_fails_does_not_count_its_rows, 0, 2)
     result_unref(result);
 }
 
+static void count_open(void *arg, const struct store_batch *batch)
+{
+    size_t *n_open = arg;
+
+    *n_open = 0;
+    for (size_t i = 0; i < batch->n; i++)
+        *n_open += batch->tasks[i].task_state == STORE_OPEN;
+}
+
+static size_t open_tasks(int64_t batch)
+{
+    size_t n_open = 0;
+
+    ck_assert_int_eq(store_read_batch(store, batch, count_open, &n_open), ERR_OK);
+    return n_open;
+}
+
+/* The engine reads a batch in the group that resumes it. 0: the group succeeds, 1: it fails. */
+RANGE_TEST(group_reads_what_it_has_written, 0, 2)
+{
+    const struct store_end lost = {
+        .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS};
+
+    store = store_open_roomy(store_url());
+    first = store_add_batch(store, 0, 10);
+    second = store_add_batch(store, 10, 10);
+    ck_assert_int_eq(store_end_batch(store, first, &lost), ERR_OK);
+    ck_assert_int_eq(store_group_begin(store), ERR_OK);
+    ck_assert_int_eq(store_resolve_batch(store, first, "batch-1", STORE_NOW_MS), ERR_OK);
+    ck_assert_uint_eq(open_tasks(first), 10);
+    ck_assert_int_eq(end(10), ERR_OK);
+    ck_assert_uint_eq(open_tasks(second), 9);
+    if (_i == 1)
+        failing_step_arm(1, SQLITE_FULL);
+    ck_assert_int_eq(store_group_end(store), _i == 1 ? ERR_STORAGE_UNAVAILABLE : ERR_OK);
+    ck_assert(failing_step_heal() == (_i == 1));
+    ck_assert_uint_eq(open_tasks(first), _i == 1 ? 0 : 10);
+    ck_assert_uint_eq(open_tasks(second), _i == 1 ? 10 : 9);
+    ck_assert_int_eq(store_resolve_batch(store, first, "batch-1", STORE_NOW_MS), ERR_OK);
+    ck_assert_uint_eq(open_tasks(first), 10);
+}
+
 /* ---- the disk ---- */
 
 static const struct mode {
