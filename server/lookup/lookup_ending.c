@@ -65,6 +65,9 @@ void lookup_ending_conclude(struct lookup_ending *ending, int64_t took_ms, size_
     const struct results_put *put = &ending->put;
 
     ending->is_waiting = false;
+    ending->outcome.err = put->result->err; /* the answer may have become untrusted meanwhile */
+    if (put->result->err)
+        ending->outcome.charged = put->result->charged;
     ending->outcome.result = put->result;
     ending->outcome.stored = put->is_cached;
     ending->outcome.detail = detail_of(put->results, put->result);

@@ -269,18 +269,31 @@ TEST(ending_result_returned_behind_a_repeated_entry_is_not_paid_for_again)
 
 /* ---- deletions ---- */
 
-/* Starts a lookup of two.com whose result is known to be untrusted while it is being stored. */
-TEST(ending_result_that_is_untrusted_is_deleted_after_it_is_written)
+/* The result of two.com becomes untrusted while it is being stored: neither the callers that wait
+ * for it nor those that join then receive it, and it is deleted after its write, which fails first.
+ */
+TEST(ending_result_that_is_untrusted_is_not_returned_and_is_deleted)
 {
     fake_upstream_rule(flow.upstream,
                        (struct fake_rule){.domain = "one.com", .tracking_id = "swap"});
     held_calls_set(HOLD_POSTED, "end_task");
     flow_request("one.com", WAIT_MS);
-    flow_request("two.com", WAIT_MS);
+    struct caller *waits = flow_request("two.com", WAIT_MS);
     while (held_calls_count() < 2)
         flow_advance(1000);
+    struct caller *joins = flow_request("two.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(waits->answers, 0);
+    ck_assert_int_eq(joins->answers, 0);
     weak_store_fail(flow.store, WEAK_END_TASK, true);
     release();
+    ck_assert_int_eq(waits->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert_int_eq(waits->charged, CHARGED_YES);
+    ck_assert_ptr_null(waits->body);
+    ck_assert_ptr_nonnull(strstr(waits->detail, "two results"));
+    ck_assert_int_eq(joins->err, ERR_UPSTREAM_INVALID_RESPONSE);
+    ck_assert(joins->collapsed);
+    ck_assert_int_eq(joins->charged, CHARGED_YES);
     weak_store_fail(flow.store, WEAK_END_TASK, false);
     flow_advance(11 * MINUTE_MS); /* written, deleted, and longer than the cooldown */
     struct caller *later = flow_request("two.com", WAIT_MS);

@@ -205,10 +205,27 @@ void results_restored(const struct results *results, const unsigned char key[HAS
     results_forget_key(results, key);
 }
 
+/* The result of that question is not trusted any more, and is not returned. */
+static void replace_answers(const struct results *results, const unsigned char *key,
+                            const char *why)
+{
+    struct results_put *put;
+
+    DL_FOREACH (*results->puts, put) {
+        if (put->result->err || memcmp(put->result->key, key, HASH_SIZE) != 0)
+            continue;
+        result_unref(put->result);
+        put->result = result_new_failure(key, ERR_UPSTREAM_INVALID_RESPONSE, why, CHARGED_YES,
+                                         results->clock->wall_ms, 0);
+        put->has_task_id = false; /* another lookup may well bring a result that is trusted */
+    }
+}
+
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why)
 {
     results_forget_key(results, key);
+    replace_answers(results, key, why);
     journal_forget(results->journal, key);
     results_cool_down(results, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
                       results->options.unknown_hold_ms);

@@ -84,7 +84,7 @@ const struct result *result_of_task_end(const struct results *results,
 /* The end of a lookup that is being recorded. */
 struct results_put {
     void (*done)(struct results_put *put); /* set by the caller */
-    const struct result *result;           /* its end; the caller's */
+    const struct result *result;           /* its end; the caller's. See results_invalidate() */
     bool is_cached;                        /* when it is done: the result is in the cache now */
     /* Private: */
     const struct results *results;
@@ -118,7 +118,8 @@ const struct result *result_of_raw(const struct results *results, const struct s
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
 
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
- * paid. From now on it is not found, even if the store fails and is written later. */
+ * paid. From now on it is not found, even if the store fails and is written later. If it is still
+ * being recorded, its put->result becomes the failure ERR_UPSTREAM_INVALID_RESPONSE. */
 void results_invalidate(const struct results *results, const unsigned char key[HASH_SIZE],
                         const char *why);
 
