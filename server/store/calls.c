@@ -54,6 +54,11 @@ void store_calls_resume(struct store_calls *calls)
     calls->era++;
 }
 
+bool store_call_is_current(const struct store_call *call)
+{
+    return call->era == call->calls->era;
+}
+
 static void finish(struct store_call *call)
 {
     struct store_calls *calls = call->calls;

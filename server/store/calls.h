@@ -53,6 +53,9 @@ void store_calls_on_failure(struct store_calls *calls, store_failed_fn *failed, 
 /* Executes the calls of the class STORE_JOURNAL again that are posted from now on. */
 void store_calls_resume(struct store_calls *calls);
 
+/* Returns whether the call was posted after the last store_calls_resume(). */
+bool store_call_is_current(const struct store_call *call);
+
 /* ---- threads ---- */
 
 /* Starts the threads. From now on the store belongs to them, and its synchronous functions must not

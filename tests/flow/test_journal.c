@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_journal.c - tests that no paid result is lost: kills in every phase, and a failing disk. */
 #include "flow.h"
+#include "held_calls.h"
+#include "lookup/records/journal.h"
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
@@ -350,6 +352,53 @@ TEST(journal_confirms_deletions_when_no_result_is_queued)
     flow_advance(3000);
     ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], 1);
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
+}
+
+/* Runs until the store was tried again after a failed read. */
+static void resume_store(void)
+{
+    weak_store_fail(flow.store, WEAK_FIND, true);
+    flow_request("unread.com", WAIT_MS);
+    flow_settle();
+    weak_store_fail(flow.store, WEAK_FIND, false);
+    flow_advance(JOURNAL_RETRY_MS);
+}
+
+/* A deletion was posted before the store was tried again, and fails after that. What is recorded
+ * then is written before a later deletion. */
+TEST(journal_late_failure_keeps_results_before_their_deletion)
+{
+    struct forget_domain_call late = {.call.run = engine_forget_domain, .domain = "other.com"};
+    struct forget_domain_call forget = {.call.run = engine_forget_domain, .domain = "milvali.com"};
+    int n_returned = 0;
+
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    int64_t took_ms = caller->answered_ms - (flow_now_ms() - MINUTE_MS);
+    flow_start(flow_options());
+    caller = flow_request("milvali.com", WAIT_MS);
+    flow_advance(took_ms - 2000);
+    held_calls_set(HOLD_POSTED, "forget_domain");
+    flow_post(&late.call, &n_returned);
+    flow_settle();
+    ck_assert_uint_eq(held_calls_count(), 1);
+    resume_store();
+    flow_advance(500);
+    ck_assert_int_eq(caller->answers, 0);
+    weak_store_fail(flow.store, WEAK_FORGET, true);
+    held_calls_release();
+    flow_settle();
+    inbox_run_all(flow.inbox);
+    ck_assert_int_eq(n_returned, 1);
+    ck_assert_int_eq(late.err, ERR_STORAGE_UNAVAILABLE);
+    weak_store_fail(flow.store, WEAK_FORGET, false);
+    flow_advance(500);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    flow_call(&forget.call);
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_uint_eq(forget.n, 1);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(stored().found, 0);
 }
 
 /* The order of writes and sends, for a full batch. */

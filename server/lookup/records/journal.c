@@ -78,13 +78,14 @@ static void suspect(struct journal *journal)
         retry_later(journal);
 }
 
-/* The order of the writes is kept: after this failure, the store fails all later ones too. */
+/* The order of the writes is kept: after this failure, the store fails all later ones too. Those
+ * posted since store_calls_resume() are not later ones. */
 static void call_failed(void *arg, const struct store_call *call)
 {
     enum store_class class = store_call_class(call);
     struct journal *journal = arg;
 
-    if (class == STORE_JOURNAL || class == STORE_JOURNAL_ALONE)
+    if ((class == STORE_JOURNAL || class == STORE_JOURNAL_ALONE) && store_call_is_current(call))
         journal->is_stopped = true;
     suspect(journal);
 }
