@@ -234,8 +234,9 @@ TEST(intent_of_a_probe_that_is_taken_back_permits_another)
 
 static const struct fake_fault lost = {.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN};
 
-/* Starts a caller whose submit was lost, and is about to be paid for again. */
-static struct caller *paying_again(void)
+/* Starts that many callers whose submit was lost, and is about to be paid for again. Returns the
+ * first. */
+static struct caller *paying_again(int n)
 {
     struct engine_options options = flow_options();
 
@@ -243,14 +244,17 @@ static struct caller *paying_again(void)
     options.batch.notify_url = "https://emailsd.example/notify";
     flow_start(options);
     fake_upstream_fault(flow.upstream, lost);
-    struct caller *caller = intending("milvali.com", "mark_resubmitted", WAIT_MS);
+    flow_request_companies(0, n);
+    held_calls_set(HOLD_POSTED, "mark_resubmitted");
+    while (!held_calls_count())
+        flow_advance(1000);
     ck_assert_uint_eq(submits(), 1);
-    return caller;
+    return flow.callers[0];
 }
 
 TEST(intent_to_pay_again_is_sent_once_it_is_durable)
 {
-    struct caller *caller = paying_again();
+    struct caller *caller = paying_again(1);
 
     release();
     ck_assert_uint_eq(submits(), 2);
@@ -262,7 +266,7 @@ TEST(intent_to_pay_again_is_sent_once_it_is_durable)
 /* The upstream calls, so the batch exists: the second credit is refunded. */
 TEST(intent_to_pay_again_is_taken_back_if_the_batch_exists)
 {
-    struct caller *caller = paying_again();
+    struct caller *caller = paying_again(1);
 
     engine_notify(flow.engine, fake_upstream_notify_token(flow.upstream), "{}", 2);
     flow_settle();
@@ -273,9 +277,48 @@ TEST(intent_to_pay_again_is_taken_back_if_the_batch_exists)
     ck_assert_int_eq(charged(), 1);
 }
 
+/* The same, when the second submit was rejected and is to be repeated. */
+TEST(intent_to_repeat_a_second_payment_is_taken_back_if_the_batch_exists)
+{
+    struct caller *caller = paying_again(1);
+
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
+    held_calls_set(HOLD_POSTED, "sending");
+    while (!held_calls_count())
+        flow_advance(1000);
+    ck_assert_uint_eq(submits(), 2);
+    engine_notify(flow.engine, fake_upstream_notify_token(flow.upstream), "{}", 2);
+    flow_settle();
+    release();
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(submits(), 2);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    ck_assert_int_eq(charged(), 1);
+}
+
+/* The same for the parts of a batch whose second submit was rejected as a whole. */
+TEST(intent_to_repeat_a_part_is_not_recorded_if_the_batch_exists)
+{
+    struct caller *caller = paying_again(2), *other = flow.callers[1];
+
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"});
+    release();
+    engine_notify(flow.engine, fake_upstream_notify_token(flow.upstream), "{}", 2);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(other->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(submits(), 2);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 2);
+    ck_assert_int_eq(charged(), 2);
+}
+
 TEST(intent_to_pay_again_is_taken_back_during_a_pause)
 {
-    struct caller *caller = paying_again();
+    struct caller *caller = paying_again(1);
 
     engine_set_paused(flow.engine, true);
     flow_settle();
@@ -287,7 +330,7 @@ TEST(intent_to_pay_again_is_taken_back_during_a_pause)
 
 RANGE_TEST(intent_to_pay_again_that_fails_pays_once, 0, 2)
 {
-    struct caller *caller = paying_again();
+    struct caller *caller = paying_again(1);
 
     if (_i == 0)
         weak_store_fail(flow.store, WEAK_MARK_RESUBMITTED, true);

@@ -169,6 +169,29 @@ TEST(notify_before_a_resubmit_prevents_paying_again)
     expect_answered("milvali.com");
 }
 
+/* A second submit was paid for, and was rejected; the call proves that the first one succeeded. */
+TEST(notify_after_a_rejected_resubmit_prevents_a_third_submit)
+{
+    struct engine_options with_retry = options();
+
+    with_retry.batch.retry_unknown = true;
+    flow_start(with_retry);
+    lose_next_submit();
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}", .retry_after_s = 20});
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
+    ck_assert_int_eq(caller->answers, 0); /* it waits to be sent again */
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(fake_upstream_calls(flow.upstream, FAKE_SUBMIT), 2);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+    expect_answered("milvali.com");
+}
+
 TEST(notify_for_a_submit_that_succeeds_after_all_changes_nothing)
 {
     flow_start(options());

@@ -260,8 +260,8 @@ static bool must_drop(const struct batch *batch, bool pays_again)
     return n > 0 && (!pays_again || n == batch->n_tasks);
 }
 
-/* The batch is not sent now. If it would be paid for again and may not be, nothing follows its
- * earlier submit. */
+/* The batch is not sent now. If it must end, nothing follows its earlier submit, which may have
+ * been accepted. */
 static void hold_back(struct batch *batch, bool must_end)
 {
     journal_mark_not_sent(batch->tools->journal, batch->number);
@@ -276,7 +276,7 @@ void batch_intent_returned(struct batch *batch, enum err err, bool pays_again)
     struct circuit_breaker *breaker = batch->tools->breaker;
     unsigned probe = batch->probe;
     bool may_leave = circuit_confirm_submit(breaker, probe);
-    bool may_pay = !pays_again || (may_leave && !batch->is_proven);
+    bool may_pay = !batch_must_not_repeat(batch) && (!pays_again || may_leave);
 
     if (!err && may_leave && may_pay && !must_drop(batch, pays_again)) {
         send(batch);

@@ -98,8 +98,7 @@ static enum err record_second_payment(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
     struct batch_intent *intent = intent_new(batch);
-    enum err err =
-        batch->is_proven ? ERR_UPSTREAM_OUTCOME_UNKNOWN : reserve_again(batch, intent->second);
+    enum err err = reserve_again(batch, intent->second);
 
     if (err)
         return posted(intent, err);
@@ -126,12 +125,19 @@ static enum err record_submit(struct batch *batch)
     return posted(intent, err);
 }
 
+bool batch_must_not_repeat(const struct batch *batch)
+{
+    return batch->risk != RISK_NONE && batch->is_proven;
+}
+
 enum err batch_record_submit(struct batch *batch)
 {
     const struct batch_tools *tools = batch->tools;
     char token[ID_TEXT];
     struct task *task;
 
+    if (batch_must_not_repeat(batch))
+        return ERR_UPSTREAM_OUTCOME_UNKNOWN;
     if (batch->risk == RISK_DUE)
         return record_second_payment(batch);
     DL_FOREACH (batch->tasks, task)

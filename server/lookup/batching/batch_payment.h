@@ -19,6 +19,10 @@
  * - ERR_STORAGE_UNAVAILABLE: the journal is unusable */
 enum err batch_record_submit(struct batch *batch);
 
+/* Returns whether the batch exists although the response to a submit was lost: then no further
+ * submit may leave. */
+bool batch_must_not_repeat(const struct batch *batch);
+
 /* ---- of batch.c, for batch_payment.c ---- */
 
 /* The intent of a batch is durable, or failed with ERR_STORAGE_UNAVAILABLE: then it may be durable
