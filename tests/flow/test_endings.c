@@ -7,7 +7,9 @@
 #include "weak_store.h"
 
 #include "tests/support/suite.h"
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static size_t submits(void)
 {
@@ -207,6 +209,59 @@ TEST(ending_results_after_a_failed_write_are_returned)
     weak_store_fail(flow.store, WEAK_END_TASK, false);
     flow_advance(JOURNAL_RETRY_MS);
     ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
+}
+
+/* ---- what the log keeps ---- */
+
+static int n_logged; /* lines about an unwritten result, by count_logged() */
+static int reader;   /* end of the pipe that is stderr; Check runs each test in its own process */
+
+static void read_stderr(void)
+{
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_ge(dup2(ends[1], STDERR_FILENO), 0);
+    close(ends[1]);
+    reader = ends[0];
+    ck_assert_int_eq(fcntl(reader, F_SETFL, O_NONBLOCK), 0);
+}
+
+/* Adds the lines that were logged since the last call. */
+static void count_logged(void)
+{
+    static const char what[] = "event=journal_entry_deferred entry=result id=";
+    char text[65536];
+    ssize_t n = read(reader, text, sizeof text - 1);
+
+    text[n > 0 ? n : 0] = '\0';
+    for (const char *at = text; (at = strstr(at, what)); at++)
+        n_logged++;
+}
+
+/* One entry is recorded before the store is slow, and one while it is. */
+TEST(ending_results_whose_writes_are_slow_are_logged_once_with_their_ids)
+{
+    read_stderr();
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "late.com", .task_ms = 12000});
+    flow_request("late.com", WAIT_MS);
+    struct caller *caller = ending("milvali.com");
+    flow_advance(JOURNAL_SLOW_MS - 1000);
+    count_logged();
+    ck_assert_int_eq(n_logged, 0);
+    while (!caller->answers)
+        flow_advance(100);
+    count_logged();
+    ck_assert_int_eq(n_logged, 1);
+    while (held_calls_count() < 2)
+        flow_advance(1000);
+    count_logged();
+    ck_assert_int_eq(n_logged, 2);
+    weak_store_fail(flow.store, WEAK_END_TASK, true);
+    release();
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 2);
+    count_logged();
+    ck_assert_int_eq(n_logged, 2);
 }
 
 /* ---- results that were returned before they were durable ---- */

@@ -176,6 +176,7 @@ static void look_at_oldest(struct timer *timer)
 static void watch(struct journal *journal)
 {
     const struct journal_flight *oldest = journal->flights;
+    struct entry *entry;
     bool was_slow = journal->is_slow;
     int64_t due_ms = oldest ? oldest->since_ms + JOURNAL_SLOW_MS : INT64_MAX;
 
@@ -187,6 +188,8 @@ static void watch(struct journal *journal)
     if (was_slow || !journal->is_slow)
         return;
     log_event(LOG_ERROR, "journal_write_delayed", LOG_INT("seconds", JOURNAL_SLOW_MS / 1000));
+    DL_FOREACH (journal->entries, entry)
+        entry_log_unwritten(entry);
     suspect(journal);
     return_all(journal);
 }
@@ -303,15 +306,10 @@ static void written(struct journal *journal, struct entry *entry)
     return_durable(journal);
 }
 
-/* Each deferred entry is logged once, as an error: if the process dies before the disk recovers,
- * this line is all that is left of a paid batch. */
 static void defer(struct journal *journal, struct entry *entry)
 {
-    if (entry->state != ENTRY_REPEATED) {
-        log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", entry_word(entry)),
-                  LOG_STR("id", entry->id));
-        journal->n_deferred++;
-    }
+    entry_log_unwritten(entry);
+    journal->n_deferred += entry->state != ENTRY_REPEATED;
     entry->state = ENTRY_DEFERRED;
 }
 
@@ -346,6 +344,8 @@ void journal_record(struct journal *journal, struct entry *entry)
         defer(journal, entry);
     else
         post(journal, entry);
+    if (journal->is_slow)
+        entry_log_unwritten(entry);
 }
 
 /* ---- deletions ---- */

@@ -2,6 +2,7 @@
 /* journal_entry.c - see journal_entry.h. */
 #include "lookup/records/journal_entry.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -16,9 +17,13 @@ static const char *const words[] = {
     [ENTRY_FORGOTTEN] = "deletion",
 };
 
-const char *entry_word(const struct entry *entry)
+void entry_log_unwritten(struct entry *entry)
 {
-    return words[entry->kind];
+    if (entry->is_logged)
+        return;
+    entry->is_logged = true;
+    log_event(LOG_ERROR, "journal_entry_deferred", LOG_STR("entry", words[entry->kind]),
+              LOG_STR("id", entry->id));
 }
 
 struct entry *entry_new(enum entry_kind kind, int64_t batch, const char *id)

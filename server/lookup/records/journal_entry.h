@@ -42,7 +42,8 @@ struct entry {
     struct journal_flight flight; /* while POSTED or REPEATED */
     int64_t batch, half, day;
     int64_t wall_ms;
-    char *id; /* the batch id, or the tracking id */
+    bool is_logged; /* its write failed or is slow, and the log has its id */
+    char *id;       /* the batch id, or the tracking id */
     unsigned char key[HASH_SIZE];
     char *task_id, *detail, *raw;
     struct store_end end;
@@ -71,8 +72,9 @@ void entry_free(struct entry *entry);
 void entry_post(struct entry *entry, struct store_calls *calls, store_done_fn *done);
 struct entry *entry_of(struct store_call *call);
 
-/* Returns what the log calls the entry. */
-const char *entry_word(const struct entry *entry);
+/* Logs, once for each entry, that its write fails or is slow. If the process ends before the disk
+ * recovers, this line is all that is left of a paid batch. */
+void entry_log_unwritten(struct entry *entry);
 
 /* ---- of journal.c, for journal_entry.c ---- */
 
