@@ -159,6 +159,28 @@ RANGE_TEST(intent_is_taken_back_if_submits_are_blocked_meanwhile, 0, 2)
     ck_assert_int_eq(charged(), 0);
 }
 
+/* The credit counts on the day on which the submit leaves. */
+TEST(intent_that_returns_after_midnight_is_recorded_for_the_new_day)
+{
+    int64_t *wall_ms = &engine_clock(flow.engine)->wall_ms;
+
+    *wall_ms = (FLOW_WALL_MS / DAY_MS + 1) * DAY_MS - 5000;
+    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+    flow_advance(6000);
+    held_calls_set(HOLD_POSTED, "sending");
+    flow_settle();
+    ck_assert_uint_eq(held_calls_count(), 1);
+    ck_assert_uint_eq(submits(), 0);
+    release();
+    ck_assert_uint_eq(submits(), 1);
+    ck_assert_int_eq(charged(), 1);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_uint_eq(submits(), 1);
+    *wall_ms -= DAY_MS;
+    ck_assert_int_eq(charged(), 0);
+}
+
 /* ---- failures ---- */
 
 /* The intent was made or not; its caller cannot know. */

@@ -260,6 +260,13 @@ static bool must_drop(const struct batch *batch, bool pays_again)
     return n > 0 && (!pays_again || n == batch->n_tasks);
 }
 
+/* Returns whether a day has begun since the intent to send the batch was recorded: the credits must
+ * count on the day on which it leaves. */
+static bool is_outdated(const struct batch *batch)
+{
+    return batch->tasks->credit.day != budget_state(batch->tools->budget).day;
+}
+
 /* The batch is not sent now. If it must end, nothing follows its earlier submit, which may have
  * been accepted. */
 static void hold_back(struct batch *batch, bool must_end)
@@ -277,8 +284,9 @@ void batch_intent_returned(struct batch *batch, enum err err, bool pays_again)
     unsigned probe = batch->probe;
     bool may_leave = circuit_confirm_submit(breaker, probe);
     bool may_pay = !batch_must_not_repeat(batch) && (!pays_again || may_leave);
+    bool must_wait = must_drop(batch, pays_again) || (!pays_again && is_outdated(batch));
 
-    if (!err && may_leave && may_pay && !must_drop(batch, pays_again)) {
+    if (!err && may_leave && may_pay && !must_wait) {
         send(batch);
         return;
     }

@@ -8,12 +8,12 @@
  *
  * A batch is journalled before it is submitted: while it is INTENDING, the journal writes that it
  * will be. It keeps its tasks until that has returned. Then it is sent, unless that must not happen
- * any more: the circuit blocks it, or a task was abandoned. A submit is repeated only if it
- * provably never left, or was rejected with permission to retry (submit_policy.h). A batch that the
- * upstream rejects as a whole (400) created nothing: it is split, down to the task that is rejected
- * (batch_split.h). Once a batch is accepted, each task ends as soon as its result is read
- * (collector.h). A batch can fail in every state. batcher.h decides when a batch is formed and gets
- * a slot. Engine thread only. */
+ * any more: the circuit blocks it, a task was abandoned, or a new day has begun. A submit is
+ * repeated only if it provably never left, or was rejected with permission to retry
+ * (submit_policy.h). A batch that the upstream rejects as a whole (400) created nothing: it is
+ * split, down to the task that is rejected (batch_split.h). Once a batch is accepted, each task
+ * ends as soon as its result is read (collector.h). A batch can fail in every state. batcher.h
+ * decides when a batch is formed and gets a slot. Engine thread only. */
 #ifndef LOOKUP_BATCHING_BATCH_H
 #define LOOKUP_BATCHING_BATCH_H
 
