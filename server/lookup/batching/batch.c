@@ -134,6 +134,9 @@ static const char *rejection_of(const struct task_end *end)
     return end->detail ? end->detail : "";
 }
 
+/* The receipt of a task that ends here belongs to the entry of the batch, or to one that is
+ * recorded meanwhile. None of these is the end of a task, so receipt->has_stored is false, as it
+ * must be. */
 void batch_end(struct batch *batch, const struct task_end *end)
 {
     const struct batch_owner *owner = &batch->tools->owner;

@@ -120,7 +120,6 @@ void journal_on_written(struct journal *journal, journal_written_fn *written, vo
 static void return_receipt(struct journal *journal, struct journal_receipt *receipt, bool durable)
 {
     DL_DELETE(journal->receipts, receipt);
-    receipt->is_durable = durable;
     if (!durable)
         journal->last_exposed = receipt->number;
     receipt->done(receipt);
@@ -147,7 +146,6 @@ bool journal_wait(struct journal *journal, struct journal_receipt *receipt)
 {
     receipt->number = journal->last_number;
     receipt->has_stored = false;
-    receipt->is_durable = !journal->entries;
     if (!journal->entries)
         return false;
     if (is_stuck(journal)) {

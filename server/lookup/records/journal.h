@@ -78,9 +78,7 @@ struct journal_flight {
 /* Says when everything that was recorded before it is durable. */
 struct journal_receipt {
     void (*done)(struct journal_receipt *receipt); /* set by the caller */
-    /* Results: */
-    bool is_durable; /* else the store is unavailable; it is written later */
-    bool has_stored; /* the last entry was the end of a task, and the store has its result */
+    bool has_stored; /* result: the last entry was the end of a task, and its result is stored */
     /* Private to the journal: */
     uint64_t number;
     struct journal_receipt *prev, *next;
@@ -88,7 +86,7 @@ struct journal_receipt {
 
 /* Returns true if `done` runs later: once all that was recorded so far is durable, or the journal
  * is stuck. The receipt belongs to the journal until then. Returns false if that is so already;
- * the results are set. */
+ * the result is set. */
 bool journal_wait(struct journal *journal, struct journal_receipt *receipt);
 
 /* Takes back a receipt whose `done` has not run. */
