@@ -59,9 +59,10 @@ bool store_call_is_current(const struct store_call *call);
 /* ---- threads ---- */
 
 /* Starts the threads. From now on the store belongs to them, and its synchronous functions must not
- * be called. `completions` is borrowed: the inbox of the engine. All calls that were posted inline
- * must have returned. Returns ERR_SYSTEM if the system has no thread or no descriptor left, or an
- * error of store_open_reader(); `why` then has the message, and the store is inline as before. */
+ * be called, except store_is_durable(). `completions` is borrowed: the inbox of the engine. All
+ * calls that were posted inline must have returned. Returns ERR_SYSTEM if the system has no thread
+ * or no descriptor left, or an error of store_open_reader(); `why` then has the message, and the
+ * store is inline as before. */
 enum err store_calls_start(struct store_calls *calls, struct inbox *completions,
                            struct errmsg *why);
 
