@@ -77,7 +77,8 @@ enum err store_open_reader(struct store *store, struct store **ret_reader, struc
 
 void store_close(struct store *store); /* NULL is a no-op */
 
-/* Returns false if the content ends with store_close(), or with the process. Any thread. */
+/* Returns false if the content ends with store_close(), or with the process. Any thread: that does
+ * not change while the store is open. */
 bool store_is_durable(struct store *store);
 
 /* ---- groups ---- */

@@ -211,6 +211,45 @@ TEST(ending_results_after_a_failed_write_are_returned)
     ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
 }
 
+/* Starts a caller whose batch id is deferred; its write is repeated, and held. Its result is
+ * recorded meanwhile. */
+static struct caller *ending_behind_a_repeated_entry(void)
+{
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+
+    weak_store_fail(flow.store, WEAK_SUBMITTED, true);
+    while (!engine_status(flow.engine).journal_backlog)
+        flow_advance(100);
+    weak_store_fail(flow.store, WEAK_SUBMITTED, false);
+    held_calls_set(HOLD_POSTED, "submitted");
+    while (held_calls_count() < 2)
+        flow_advance(1000);
+    return caller;
+}
+
+/* The repeated entry fails again, so the one that was posted after it must fail too, and both are
+ * written in order. */
+TEST(ending_result_behind_a_repeated_entry_that_fails_is_written_after_it)
+{
+    struct caller *caller = ending_behind_a_repeated_entry();
+    struct store_stats stats;
+
+    weak_store_fail(flow.store, WEAK_SUBMITTED, true);
+    release();
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 2);
+    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
+    ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 0);
+    weak_store_fail(flow.store, WEAK_SUBMITTED, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_int_eq(engine_status(flow.engine).journal_backlog, 0);
+    flow_restart();
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert(later->from_cache);
+    ck_assert_str_eq(later->body, caller->body);
+}
+
 /* ---- what the log keeps ---- */
 
 static int n_logged; /* lines about an unwritten result, by count_logged() */
@@ -308,15 +347,8 @@ TEST(ending_result_returned_behind_a_slow_call_is_not_paid_for_again)
 /* An older entry was deferred, and has been written; the result has not. */
 TEST(ending_result_returned_behind_a_repeated_entry_is_not_paid_for_again)
 {
-    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    struct caller *caller = ending_behind_a_repeated_entry();
 
-    weak_store_fail(flow.store, WEAK_SUBMITTED, true);
-    while (!engine_status(flow.engine).journal_backlog)
-        flow_advance(100);
-    weak_store_fail(flow.store, WEAK_SUBMITTED, false);
-    held_calls_set(HOLD_POSTED, "submitted");
-    while (held_calls_count() < 2)
-        flow_advance(1000);
     held_calls_set(HOLD_POSTED, "end_task");
     ck_assert_uint_eq(held_calls_count(), 1);
     expect_not_paid_again(caller);
@@ -355,4 +387,34 @@ TEST(ending_result_that_is_untrusted_is_not_returned_and_is_deleted)
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(later->err, ERR_OK);
     ck_assert(!later->from_cache);
+}
+
+/* The deletion was posted before the result was recorded, so it must not delete it, although the
+ * write of the result fails first. */
+TEST(ending_result_recorded_after_a_deletion_is_stored_although_its_write_fails)
+{
+    struct forget_domain_call forget = {.call.run = engine_forget_domain, .domain = "milvali.com"};
+    struct caller *caller = flow_request("milvali.com", WAIT_MS);
+    int n_returned = 0;
+
+    flow_advance(27000);
+    held_calls_set(HOLD_POSTED, "forget_domain");
+    flow_post(&forget.call, &n_returned);
+    while (held_calls_count() < 2)
+        flow_advance(100);
+    ck_assert_int_eq(caller->answers, 0);
+    weak_store_fail(flow.store, WEAK_END_TASK, true);
+    release();
+    inbox_run_all(flow.inbox);
+    ck_assert_int_eq(n_returned, 1);
+    ck_assert_int_eq(forget.err, ERR_OK);
+    ck_assert_uint_eq(forget.n, 0);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    weak_store_fail(flow.store, WEAK_END_TASK, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    flow_restart();
+    struct caller *later = flow_request("milvali.com", WAIT_MS);
+    flow_settle();
+    ck_assert(later->from_cache);
+    ck_assert_str_eq(later->body, caller->body);
 }

@@ -369,6 +369,33 @@ RANGE_TEST(intent_to_pay_again_that_fails_pays_once, 0, 2)
     ck_assert_uint_eq(submits(), 1);
 }
 
+/* The second submit was rejected; the intent to repeat it was made or not. The second credit is
+ * refunded in any case, and the first one stays spent. */
+RANGE_TEST(intent_to_repeat_a_second_payment_that_fails_pays_once, 0, 2)
+{
+    struct caller *caller = paying_again(1);
+
+    fake_upstream_fault(flow.upstream,
+                        (struct fake_fault){.on = FAKE_SUBMIT, .status = 429, .body = "{}"});
+    held_calls_set(HOLD_POSTED, "sending");
+    while (!held_calls_count())
+        flow_advance(1000);
+    ck_assert_int_eq(charged(), 2);
+    if (_i == 0)
+        weak_store_fail(flow.store, WEAK_SENDING, true);
+    else
+        weak_store_lose(flow.store, WEAK_SENDING, true);
+    release();
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    weak_store_fail(flow.store, WEAK_SENDING, false);
+    weak_store_lose(flow.store, WEAK_SENDING, false);
+    flow_advance(JOURNAL_RETRY_MS);
+    ck_assert_int_eq(charged(), 1);
+    ck_assert_int_eq(engine_status(flow.engine).credits_spent, 1);
+    ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
+    ck_assert_uint_eq(submits(), 2);
+}
+
 /* ---- shutdown ---- */
 
 /* A kill while the intent is written: its outcome is unknown, because it may have been sent. */

@@ -12,8 +12,9 @@
  * repeated only if it provably never left, or was rejected with permission to retry
  * (submit_policy.h). A batch that the upstream rejects as a whole (400) created nothing: it is
  * split, down to the task that is rejected (batch_split.h). Once a batch is accepted, each task
- * ends as soon as its result is read (collector.h). A batch can fail in every state. batcher.h
- * decides when a batch is formed and gets a slot. Engine thread only. */
+ * ends as soon as its result is read (collector.h). A batch can fail in every state, but not while
+ * its intent or its submit is in flight. batcher.h decides when a batch is formed and gets a slot.
+ * Engine thread only. */
 #ifndef LOOKUP_BATCHING_BATCH_H
 #define LOOKUP_BATCHING_BATCH_H
 

@@ -83,7 +83,7 @@ void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict,
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
  *   one
  * - ERR_OVERLOADED: the queue has no capacity for the client
- * - ERR_STORAGE_UNAVAILABLE: the journal has a backlog
+ * - ERR_STORAGE_UNAVAILABLE: the journal is unusable; see journal_check()
  * - what blocks submits for longer than `wait_ms`, from circuit_admit(): ERR_UPSTREAM_AUTH,
  *   ERR_UPSTREAM_BANNED, ERR_CREDITS_EXHAUSTED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING */
 enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,

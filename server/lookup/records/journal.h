@@ -8,15 +8,15 @@
  *   returned. An intent that failed is given up, although it may have been written.
  * - Entries: what has happened, for example a batch id or the end of a task. They must not be lost.
  *   If the store cannot write one, it is deferred, and so are those after it. Every
- *   JOURNAL_RETRY_MS, once no call is in flight, all of them are posted again, in order. Every
- * write may be repeated, so it does not matter which of them were written.
+ *   JOURNAL_RETRY_MS, once no call is in flight, all of them are posted again, in order. Each
+ *   may be written twice, so it does not matter which of them were written.
  *
- * While an entry is deferred, or a call is in flight for JOURNAL_SLOW_MS, the journal is stuck:
- * receipts do not wait for it. It is unusable, and no intent is accepted, until all is written
- * whose receipts returned meanwhile: else a question could be paid for again, because its result is
- * neither in the store nor, after it was removed, in the cache. So there is at most one end for
- * every task in flight, with at most STORE_RAW_MAX raw bytes each, and few deletions for every
- * question. Engine thread only. */
+ * While an entry is deferred, or a call is in flight for JOURNAL_SLOW_MS, the journal is stuck, and
+ * receipts return early. From then on it is unusable, and accepts no intent, until all is written
+ * whose receipts returned early: else a question could be paid for again while its result is not in
+ * the store, and not in the cache any more. So there is at most one end for every task in flight,
+ * with at most STORE_RAW_MAX raw bytes each, and few deletions for every question. Engine thread
+ * only. */
 #ifndef LOOKUP_RECORDS_JOURNAL_H
 #define LOOKUP_RECORDS_JOURNAL_H
 
