@@ -264,9 +264,9 @@ static void client_left(struct request *request)
     engine_abandon(request_service(request)->engine, parked->lookup.ticket);
 }
 
-/* Replies at the request's deadline, because the engine does not: it may hang in a disk sync. The
- * engine will handle the request when it continues, and start its lookup. Its id is not known yet,
- * so there is no link to it. */
+/* Replies at the request's deadline, because the engine does not: it hangs. It will handle the
+ * request when it continues, and start its lookup. Its id is not known yet, so there is no link to
+ * it. */
 static void answer_late(struct request *request)
 {
     struct parked_lookup *parked = request_state(request);
