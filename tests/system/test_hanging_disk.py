@@ -131,8 +131,8 @@ def test_d5_stop_while_a_sync_hangs_ends_in_time_and_logs_the_ids(start, sim, st
     assert daemon.wait() == 1
     [paid] = sim.ledger()
     log = daemon.stderr()
-    assert f"event=journal_entry_unwritten entry=batch-id id={paid['batch_id']}" in log
-    assert f"event=journal_entry_unwritten entry=result id={paid['tracking_id']}" in log
+    assert f"event=journal_entry_deferred entry=batch-id id={paid['batch_id']}" in log
+    assert f"event=journal_entry_deferred entry=result id={paid['tracking_id']}" in log
 
 
 def test_d5_stop_while_an_intent_hangs_pays_nothing(start, sim):
