@@ -19,7 +19,7 @@ START = ["mkdir", "openat", "pwrite64", "fdatasync", "fsync", "ftruncate", "unli
          "write"]
 RECOVERY = ["openat", "pwrite64", "fdatasync", "fcntl", "connect", "sendto", "recvfrom", "poll"]
 LIFE = {"engine": ["socket", "connect", "sendto", "recvfrom", "close", "poll", "read", "write"],
-        "store": ["pwrite64", "fdatasync", "fcntl", "pread64", "poll", "read", "write"],
+        "store": ["pwrite64", "fdatasync", "fcntl", "poll", "read", "write"],
         "store-read": ["fcntl", "pread64", "poll", "read", "write"],
         "http-0": ["accept4", "recvfrom", "epoll_wait", "epoll_ctl", "write", "read", "sendmsg"],
         "main": ["fcntl", "pwrite64", "fdatasync", "close", "ftruncate", "unlink", "write"]}

@@ -124,6 +124,7 @@ def test_drain_timeout_leaves_a_submit_unknown_and_not_repeated(testbed, sim):
 
 def test_drain_without_waiting_clients_still_reads_the_batch_id(testbed, sim):
     daemon = testbed.daemon(sim, *store_of(testbed), *PATIENT)
+    sim.behave(task_time_ms=3600 * 1000)
     sim.hold_submits()
     assert daemon.lookup("milvali.com", wait=0).status == 504
     sim.reach(submit=1)
@@ -133,6 +134,7 @@ def test_drain_without_waiting_clients_still_reads_the_batch_id(testbed, sim):
     assert daemon.wait() == 0
     daemon = testbed.daemon(sim, *store_of(testbed))
     assert "event=recovery_finished batches=1 tasks=1 unknown_batches=0" in daemon.stderr()
+    sim.behave(task_time_ms=0)
     assert daemon.lookup("milvali.com").status == 200
     assert len(sim.ledger()) == 1
 
