@@ -9,8 +9,7 @@ import signal
 import time
 
 import pytest
-from programs import run_to_end
-from reconciliation import breaches, inspect, read_journal
+from reconciliation import breaches, read_journal
 from tracing import can_trace, hanging
 from waiting import eventually
 
