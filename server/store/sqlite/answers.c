@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Rows per call, so that the engine is not delayed. */
+/* Rows per call, so that other writes are not delayed. */
 #define TRIM_ROWS     500
 #define TRIM_RAW_ROWS 50 /* each may be STORE_RAW_MAX long */
 

@@ -3,7 +3,7 @@
  * transaction. A write that finds nothing to change checks whether it was made before. */
 #include "store/sqlite/sqlite.h"
 
-#define DROPPED_AT_ONCE INT64_C(200) /* old tasks per end of a task or batch; the engine waits */
+#define DROPPED_AT_ONCE INT64_C(200) /* old tasks per end of a task or batch; others wait */
 
 static const char *or_empty(const char *text)
 {
@@ -191,7 +191,7 @@ static enum err task_dropped(struct sqlite_store *s, sqlite3_stmt *row, void *ar
 }
 
 /* Limits the journal: deletes the oldest completed tasks, and their batches if these are empty
- * then. Looks at no other batch: the engine waits, and there are as many batches as tasks. */
+ * then. Looks at no other batch: other writes wait, and there are as many batches as tasks. */
 static enum err drop_oldest_ends(struct sqlite_store *s)
 {
     int64_t too_many = s->n_ended - (int64_t)s->max_ended;

@@ -5,7 +5,7 @@
  * program's file or a damaged one is rejected before anything is written. The journal's tables are
  * bounded and are checked completely at each start; results are checked for at most CHECK_MS,
  * because a start with a million of them must be fast. A store that is opened again after an I/O
- * error is not checked again: the engine waits for it, and SQLite verifies what it reads of the
+ * error is not checked again: all writes wait for it, and SQLite verifies what it reads of the
  * log. */
 #include "store/sqlite/sqlite.h"
 

@@ -197,9 +197,9 @@ enum err sql_end(struct sqlite_store *s, enum err err);
 struct sql_counts sql_counts(const struct sqlite_store *s);
 enum err sql_end_counted(struct sqlite_store *s, enum err err, struct sql_counts before);
 
-/* Sets how long a statement waits for the locks of other processes. The engine stands still while
- * the owner waits, so its time is short: longer than the transactions of `emailsd forget`, and
- * shorter still after it was not long enough. A command can wait. */
+/* Sets how long a statement waits for the locks of other processes. All writes wait
+ * while the owner waits, so its time is short: longer than the transactions of `emailsd forget`,
+ * and shorter still after it was not long enough. A command can wait. */
 #define SQL_OWNER_WAIT_MS        500
 #define SQL_OWNER_WAIT_LOCKED_MS 50
 #define SQL_COMMAND_WAIT_MS      5000
