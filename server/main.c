@@ -390,7 +390,8 @@ static int check_config(struct daemon *d)
         code = load_suffix_list(&d->config);
     if (!code)
         code = load_access_policy(d);
-    if (!code && d->config.store && store_check(d->config.store, &why))
+    const struct store_options store = {.url = d->config.store};
+    if (!code && store.url && store_check(&store, &why))
         code = fail(EXIT_OPERATOR, "--store", why.text);
     for (size_t i = 0; !code && i < d->config.listen.n; i++)
         if (listener_check(d->config.listen.values[i], &why))

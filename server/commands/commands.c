@@ -210,7 +210,8 @@ int command_run(const struct config *config)
     }
     if (!command->storeless && !config->store)
         return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
-    if (!command->storeless && store_open_shared(config->store, &store, &why))
+    if (!command->storeless &&
+        store_open_shared(&(struct store_options){.url = config->store}, &store, &why))
         return fail(EXIT_REFUSED, why.text);
     int code = command->run(store, config);
     store_close(store);

@@ -21,10 +21,11 @@ const char *const store_task_words[STORE_TASK_STATES] = {
 
 static const struct scheme {
     const char *prefix;
-    enum err (*check)(const char *rest, struct errmsg *why);
+    enum err (*check)(const char *rest, const struct store_options *options, struct errmsg *why);
     enum err (*open)(const char *rest, const struct store_options *options,
                      struct store **ret_store, struct errmsg *why);
-    enum err (*open_shared)(const char *rest, struct store **ret_store, struct errmsg *why);
+    enum err (*open_shared)(const char *rest, const struct store_options *options,
+                            struct store **ret_store, struct errmsg *why);
 } schemes[] = {
     {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared},
     {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL},
@@ -43,12 +44,12 @@ static const struct scheme *find(const char *url, const char **ret_rest, struct 
     return NULL;
 }
 
-enum err store_check(const char *url, struct errmsg *why)
+enum err store_check(const struct store_options *options, struct errmsg *why)
 {
     const char *rest;
-    const struct scheme *scheme = find(url, &rest, why);
+    const struct scheme *scheme = find(options->url, &rest, why);
 
-    return scheme ? scheme->check(rest, why) : ERR_STORE_REFUSED;
+    return scheme ? scheme->check(rest, options, why) : ERR_STORE_REFUSED;
 }
 
 enum err store_open(const struct store_options *options, struct store **ret_store,
@@ -60,10 +61,11 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
     return scheme ? scheme->open(rest, options, ret_store, why) : ERR_STORE_REFUSED;
 }
 
-enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why)
+enum err store_open_shared(const struct store_options *options, struct store **ret_store,
+                           struct errmsg *why)
 {
     const char *rest;
-    const struct scheme *scheme = find(url, &rest, why);
+    const struct scheme *scheme = find(options->url, &rest, why);
 
     if (!scheme)
         return ERR_STORE_REFUSED;
@@ -71,7 +73,7 @@ enum err store_open_shared(const char *url, struct store **ret_store, struct err
         errmsg_set(why, "%s is not accessible to other processes", scheme->prefix);
         return ERR_NO_ENTRY;
     }
-    return scheme->open_shared(rest, ret_store, why);
+    return scheme->open_shared(rest, options, ret_store, why);
 }
 
 void store_close(struct store *store)

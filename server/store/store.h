@@ -39,7 +39,8 @@
 struct store;
 
 struct store_options {
-    const char *url;      /* "sqlite:PATH", or "memory:", which ends with store_close() */
+    const char *url; /* "sqlite:PATH", or "memory:", which ends with store_close() */
+    /* Of an owner: */
     size_t max_answers;   /* rows; 0 = results are not stored, raw ones included */
     size_t max_ended;     /* completed tasks to retain */
     size_t max_raw;       /* raw results to retain, the newest; 0 = STORE_RAW_ROWS */
@@ -54,7 +55,7 @@ struct store_options {
 /* Checks scheme and folder of a store without touching it: a folder must be writable, or be missing
  * where it could be created. Returns ERR_STORE_REFUSED for an invalid URL, or
  * ERR_STORAGE_UNAVAILABLE; `why` then has the message. */
-enum err store_check(const char *url, struct errmsg *why);
+enum err store_check(const struct store_options *options, struct errmsg *why);
 
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
  * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
@@ -66,7 +67,8 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
 
 /* Opens the store without owning it, to inspect or delete, while an owner may be running. Creates
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
-enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
+enum err store_open_shared(const struct store_options *options, struct store **ret_store,
+                           struct errmsg *why);
 
 void store_close(struct store *store); /* NULL is a no-op */
 

@@ -100,7 +100,7 @@ struct store *store_open_second(const char *which)
 {
     struct errmsg why = {""};
     struct store *opened = NULL;
-    enum err err = store_open_shared(which, &opened, &why);
+    enum err err = store_open_shared(&(struct store_options){.url = which}, &opened, &why);
 
     ck_assert_msg(!err, "%s: %s", err_words(err), why.text);
     return opened;

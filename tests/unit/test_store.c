@@ -334,7 +334,8 @@ TEST(store_in_memory_cannot_be_opened_shared)
 {
     struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared("memory:", &store, &why), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_open_shared(&(struct store_options){.url = "memory:"}, &store, &why),
+                     ERR_NO_ENTRY);
     ck_assert_str_ne(why.text, "");
 }
 
