@@ -52,7 +52,10 @@ DEPENDENCIES = {
                              "base/"],
     "server/cache/": ["server/model/", "base/"],
     "server/store/": ["server/model/", "base/"],
-    "server/store/sqlite/": ["server/store/store.h", "server/store/driver.h", "server/model/", "base/"],
+    "server/store/sqlite/": ["server/store/store.h", "server/store/driver.h", "server/store/words.h",
+                             "server/model/", "base/"],
+    "server/store/postgres/": ["server/store/store.h", "server/store/driver.h", "server/store/words.h",
+                               "server/model/", "base/"],
     "server/model/": ["base/"],
     "tests/simulator/": ["base/"],
 }
@@ -62,6 +65,7 @@ WRAPPERS = {
     r"microhttpd\.h": r"server/http/core/(worker_state|response|direct_send)\.h|tests/simulator/.*|"
                     r"tests/unit/listener_fixture\.h",
     r"curl/.*": r"client/transport\.c|base/url\.c|tests/unit/.*",
+    r"libpq-fe\.h": r"server/store/postgres/postgres\.h|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/sqlite\.h|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",
     r"idn2\.h": r"server/model/host_name\.c",
