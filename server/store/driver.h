@@ -75,4 +75,11 @@ enum err store_sqlite_open_memory(const char *rest, const struct store_options *
 enum err store_sqlite_open_shared(const char *rest, const struct store_options *options,
                                   struct store **ret_store, struct errmsg *why);
 
+enum err store_postgres_check(const char *rest, const struct store_options *options,
+                              struct errmsg *why);
+enum err store_postgres_open(const char *rest, const struct store_options *options,
+                             struct store **ret_store, struct errmsg *why);
+enum err store_postgres_open_shared(const char *rest, const struct store_options *options,
+                                    struct store **ret_store, struct errmsg *why);
+
 #endif

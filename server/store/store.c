@@ -29,6 +29,7 @@ static const struct scheme {
 } schemes[] = {
     {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared},
     {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL},
+    {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -40,7 +41,9 @@ static const struct scheme *find(const char *url, const char **ret_rest, struct 
             return &schemes[i];
         }
     }
-    errmsg_set(why, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
+    /* Without what follows: a URL that is almost right may contain a password. */
+    errmsg_set(why, "invalid store '%.*s': must be sqlite:PATH, memory: or postgresql://...",
+               (int)strcspn(url, ":"), url);
     return NULL;
 }
 

@@ -39,7 +39,11 @@
 struct store;
 
 struct store_options {
-    const char *url; /* "sqlite:PATH", or "memory:", which ends with store_close() */
+    const char *url; /* "sqlite:PATH"; "memory:", which ends with store_close(); "postgresql:..." */
+    /* Of a store in PostgreSQL: */
+    const char *password_file; /* NULL = none */
+    const char *schema;        /* NULL = "emailsd" */
+    int64_t statement_ms;      /* an owner's limit for a statement; 0 = STORE_STATEMENT_MS */
     /* Of an owner: */
     size_t max_answers;   /* rows; 0 = results are not stored, raw ones included */
     size_t max_ended;     /* completed tasks to retain */
@@ -47,6 +51,7 @@ struct store_options {
     size_t max_raw_bytes; /* and their bytes; 0 = STORE_RAW_BYTES */
 };
 
+#define STORE_STATEMENT_MS INT64_C(2000)
 #define STORE_RAW_MAX      (64 << 10) /* bytes of one raw result; the rest is cut */
 #define STORE_RAW_ROWS     10000
 #define STORE_RAW_BYTES    (64 << 20)

@@ -3,10 +3,12 @@
  * and how the owner learns what another process has refunded. */
 #include "tests/unit/store_fixture.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 #include <string.h>
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 static const struct store_end unknown = {
     .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS};
@@ -204,30 +206,30 @@ static size_t poll(void)
     return n;
 }
 
-TEST(store_owner_learns_once_what_another_process_refunded)
+RANGE_TEST(store_owner_learns_once_what_another_process_refunded, IN_FILE, STORES)
 {
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     add_unknown(0, 2);
-    struct store *other = store_open_second(store_url());
+    struct store *other = store_open_second(store_url_of(_i));
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
     ck_assert_uint_eq(poll(), 1);
     ck_assert_uint_eq(poll(), 0);
     store_close(other);
 }
 
-TEST(store_owner_is_not_told_what_it_resolved_itself)
+RANGE_TEST(store_owner_is_not_told_what_it_resolved_itself, IN_FILE, STORES)
 {
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     add_unknown(0, 1);
     ck_assert_int_eq(store_resolve_not_taken(store, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
     ck_assert_uint_eq(poll(), 0);
 }
 
-TEST(store_that_rejects_a_refund_tells_nobody)
+RANGE_TEST(store_that_rejects_a_refund_tells_nobody, IN_FILE, STORES)
 {
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
-    struct store *other = store_open_second(store_url());
+    struct store *other = store_open_second(store_url_of(_i));
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS),
                      ERR_NO_ENTRY);
     ck_assert_uint_eq(poll(), 0);
