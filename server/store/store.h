@@ -19,6 +19,11 @@
  * A write returns ERR_INTERNAL if it breaks a rule of the store, for example by a tracking id or a
  * notify token that another batch has. It is a defect of the caller, and would fail again.
  *
+ * A store has one owner. A file is locked while its owner runs. In PostgreSQL, an owner may be
+ * replaced while it is stopped or cut off: from then on each of its writes changes nothing and
+ * returns ERR_STORAGE_UNAVAILABLE, and its reads work as before. No write of an owner takes effect
+ * after one of its successor.
+ *
  * All times are wall time in milliseconds. One thread uses a store. Other processes may read the
  * same store and delete results; see store_poll_changes(). */
 #ifndef STORE_STORE_H
@@ -370,7 +375,8 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
 
 /* Deletes one address (compared without ASCII case) from every result; the rest of each result
  * stays. Raw results and responses to submits that contain it are deleted; *ret_n counts these raw
- * results too. No trace of it remains on disk. After store_open_shared(), the owner learns of it by
+ * results too. No trace of it remains in a file; PostgreSQL removes the rows from its tables, but
+ * its log and its backups keep them. After store_open_shared(), the owner learns of it by
  * store_poll_changes(), and store_changes_pending() is true until then. */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 

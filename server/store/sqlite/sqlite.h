@@ -13,6 +13,7 @@
 
 #include "base/errmsg.h"
 #include "store/driver.h"
+#include "store/words.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
