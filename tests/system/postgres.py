@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""postgres.py - a PostgreSQL server of a test's own.
+
+It runs as an unprivileged user, because it rejects root, in a temporary folder, with a socket there and no network.
+It ends with the test, and the kernel kills it if the test run is killed. fsync is off except where a test is about
+durability.
+"""
+import glob
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+
+from waiting import PATIENCE_S
+
+NOBODY = 65534
+READY = "database system is ready to accept connections"
+
+
+def programs():
+    """Returns the folder of the highest version; a missing server is never a reason to skip a test."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
+    assert found, "no PostgreSQL server: install postgresql"
+    return found[-1]
+
+
+def unprivileged(argv):
+    """Returns the command that runs `argv` without privileges, and ends it with this process."""
+    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *user, "--pdeathsig", "QUIT", *map(str, argv)]
+
+
+class Postgres:
+    def __init__(self, *settings):
+        top = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.mkdtemp(prefix="emailsd-pg-", dir=top)
+        self.settings = settings or ("fsync=off",)
+        self.url = f"postgresql:///postgres?host={self.folder}&user=postgres"
+        self.process = None
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+        self._run("initdb", "--pgdata", f"{self.folder}/data", "--username=postgres", "--auth=trust", "--no-sync",
+                  "--encoding=UTF8", "--locale=C")
+        self.start()
+
+    def _run(self, name, *arguments):
+        done = subprocess.run(unprivileged([f"{programs()}/{name}", *arguments]), cwd="/", capture_output=True,
+                              text=True, timeout=PATIENCE_S, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self):
+        argv = [f"{programs()}/postgres", "-D", f"{self.folder}/data"]
+        for setting in (f"unix_socket_directories={self.folder}", "listen_addresses=", *self.settings):
+            argv += ["-c", setting]
+        self.process = subprocess.Popen(unprivileged(argv), cwd="/", stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if READY in line:
+                return
+        raise AssertionError("PostgreSQL did not start")
+
+    def stop(self, number=signal.SIGQUIT):
+        """SIGQUIT ends it as a crash would."""
+        if self.process:
+            self.process.send_signal(number)
+            self.process.communicate(timeout=PATIENCE_S)
+            self.process = None
+
+    def query(self, sql):
+        """Returns the rows as lists of text."""
+        out = self._run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator", "|",
+                        "-v", "ON_ERROR_STOP=1", "--dbname", self.url, "--command", sql)
+        return [line.split("|") for line in out.splitlines()]
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.folder)
