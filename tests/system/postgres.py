@@ -6,6 +6,7 @@ It ends with the test, and the kernel kills it if the test run is killed. fsync 
 durability.
 """
 import glob
+import json
 import os
 import shutil
 import signal
@@ -68,12 +69,31 @@ class Postgres:
             self.process.communicate(timeout=PATIENCE_S)
             self.process = None
 
+    def query_text(self, sql):
+        return self._run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1",
+                         "--dbname", self.url, "--command", sql)
+
     def query(self, sql):
         """Returns the rows as lists of text."""
-        out = self._run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator", "|",
-                        "-v", "ON_ERROR_STOP=1", "--dbname", self.url, "--command", sql)
-        return [line.split("|") for line in out.splitlines()]
+        return [line.split("|") for line in self.query_text(sql).splitlines()]
 
     def close(self):
         self.stop()
         shutil.rmtree(self.folder)
+
+
+class Store:
+    """A schema of a server: to a test that compares records, what the path of a file is."""
+
+    def __init__(self, server, schema):
+        self.server, self.schema = server, schema
+        self.flags = ["--store", server.url, "--store-schema", schema]
+
+    def exists(self):
+        return self.server.query(f"SELECT to_regclass('{self.schema}.tasks') IS NOT NULL") == [["t"]]
+
+    def rows(self, table):
+        if not self.exists():
+            return []
+        out = self.server.query_text(f"SELECT json_agg(t) FROM {self.schema}.{table} t")
+        return json.loads(out) if out.strip() else []
