@@ -85,7 +85,7 @@ static enum err connect_to(struct pg_store *s, size_t host, struct errmsg *why)
     enum err err = pg_target_start(s->target, host, &conn, why);
 
     if (!err)
-        err = await_connection(conn, pg_now_ms() + s->statement_ms, why);
+        err = await_connection(conn, pg_now_ms() + s->connect_ms, why);
     else
         return err;
     if (err)

@@ -73,7 +73,7 @@ static struct pg_store *new_store(struct pg_target *target, const struct store_o
     s->store.driver = &driver;
     s->target = target;
     s->wait_ms = PG_COMMAND_MS;
-    s->statement_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
+    s->connect_ms = options->statement_ms ? options->statement_ms : PG_FIRST_MS;
     return s;
 }
 
@@ -108,7 +108,8 @@ static enum err own(struct pg_store *s, const struct store_options *options, str
     enum err err = pg_claim(s, why);
     if (!err)
         err = take_stock(s, why);
-    s->wait_ms = s->statement_ms;
+    s->wait_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
+    s->connect_ms = s->wait_ms;
     return err;
 }
 

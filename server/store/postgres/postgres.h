@@ -107,7 +107,7 @@ struct pg_store {
     bool is_prepared[SQL_STATEMENTS]; /* on this connection */
     bool is_unsure;                   /* a commit did not wait for the standby */
     int64_t wait_ms;                  /* for one statement */
-    int64_t statement_ms;             /* the same of an owner, and for one host to connect */
+    int64_t connect_ms;               /* for one host to connect */
     int64_t retry_ms;                 /* no connection is opened before; monotonic */
     char session[ID_TEXT];            /* marks the connection, to detect a pooler */
     char id[ID_TEXT];                 /* of this opening of the store */
@@ -125,6 +125,7 @@ static inline struct pg_store *pg_of(struct store *handle)
 }
 
 #define PG_COMMAND_MS INT64_C(600000) /* that of a command, and while the store is opened */
+#define PG_FIRST_MS   INT64_C(10000)  /* for one host, while the store is opened */
 #define PG_LEASE_MS   INT64_C(5000)   /* an owner whose last heartbeat is older may be replaced */
 
 /* ---- wire.c: statements ---- */
