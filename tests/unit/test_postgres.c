@@ -202,6 +202,24 @@ TEST(postgres_statement_ends_at_its_limit)
     await_write();
 }
 
+static void ignore_key(void *arg, const unsigned char *key)
+{
+    (void)arg;
+    (void)key;
+}
+
+TEST(postgres_owner_in_service_waits_for_a_shorter_time)
+{
+    const struct store_options options = {.url = postgres_server_url(), .schema = store_schema()};
+    struct errmsg why;
+
+    ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
+    ck_assert_int_eq(pg_of(store)->wait_ms, PG_FIRST_MS);
+    ck_assert_int_eq(store_poll_changes(store, ignore_key, NULL), ERR_OK);
+    ck_assert_int_eq(pg_of(store)->wait_ms, STORE_STATEMENT_MS);
+    ck_assert_int_eq(pg_of(store)->connect_ms, STORE_STATEMENT_MS);
+}
+
 /* The lock would be an unknown outcome at the limit of the statement. */
 TEST(postgres_locked_row_is_an_error_and_not_a_lost_connection)
 {

@@ -74,6 +74,7 @@ static struct pg_store *new_store(struct pg_target *target, const struct store_o
     s->target = target;
     s->wait_ms = PG_COMMAND_MS;
     s->connect_ms = options->statement_ms ? options->statement_ms : PG_FIRST_MS;
+    s->service_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
     return s;
 }
 
@@ -108,8 +109,7 @@ static enum err own(struct pg_store *s, const struct store_options *options, str
     enum err err = pg_claim(s, why);
     if (!err)
         err = take_stock(s, why);
-    s->wait_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
-    s->connect_ms = s->wait_ms;
+    s->wait_ms = s->connect_ms;
     return err;
 }
 

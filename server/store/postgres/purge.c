@@ -114,11 +114,14 @@ enum err pg_forget_address(struct store *store, const char *address, size_t *ret
 
 /* ---- changes by other processes ---- */
 
-/* Confirms the changes only after they were reported. */
+/* Confirms the changes only after they were reported. An owner that polls is in service: from then
+ * on, a server that does not reply must not delay it for long. */
 enum err pg_poll_changes(struct store *store, store_key_fn *each, void *arg)
 {
     struct pg_store *s = pg_of(store);
     autorows PGresult *rows = NULL;
+
+    s->wait_ms = s->connect_ms = s->service_ms;
     enum err err = pg_query(s, &rows, SQL_READ_CHANGES, "");
     int n = err ? 0 : PQntuples(rows);
 
