@@ -8,8 +8,10 @@ durability.
 import glob
 import json
 import os
+import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -68,6 +70,31 @@ class Postgres:
             self.process.send_signal(number)
             self.process.communicate(timeout=PATIENCE_S)
             self.process = None
+
+    def give(self, path, name):
+        """Copies a file into the folder, as one of the server's own; returns its path."""
+        own = f"{self.folder}/{name}"
+        shutil.copy(path, own)
+        os.chmod(own, 0o600)
+        if os.geteuid() == 0:
+            os.chown(own, NOBODY, NOBODY)
+        return own
+
+    def require_password(self, authority, role, password):
+        """Listens on a port of 127.0.0.1 too, there with TLS and for that role; returns the port."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        cert, key = authority.sign("postgres")
+        self.query(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'; GRANT CREATE ON DATABASE postgres TO {role}")
+        rules = pathlib.Path(self.folder, "data/pg_hba.conf")
+        rules.write_text(f"hostssl all {role} 127.0.0.1/32 scram-sha-256\nlocal all postgres trust\n")
+        self.stop()
+        self.settings += ("listen_addresses=127.0.0.1", f"port={port}", "ssl=on",
+                          f"ssl_cert_file={self.give(cert, 'cert')}", f"ssl_key_file={self.give(key, 'key')}")
+        self.url += f"&port={port}"
+        self.start()
+        return port
 
     def query_text(self, sql):
         return self._run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1",

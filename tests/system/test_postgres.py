@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """test_postgres.py - tests the daemon and its commands with a store in PostgreSQL."""
 import pytest
+from certificates import Authority
 from postgres import Postgres
 from programs import KEY, KEY_VARIABLE, run_to_end
 from waiting import eventually
@@ -84,3 +85,48 @@ def test_password_in_the_url_is_rejected_and_not_printed(command):
     done = run_to_end(*command, "--store", "postgresql://u:s3cret@db.example.com/emailsd", env={KEY_VARIABLE: KEY})
     assert done.returncode == 2
     assert "s3cret" not in done.stdout + done.stderr
+
+
+# ---- TLS and password ----
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """A server that requires TLS and a password, and the options for it without sslmode."""
+    server, authority, password = Postgres(), Authority(tmp_path), tmp_path / "password"
+    port = server.require_password(authority, "emailsd", "s3cret")
+    password.write_text("s3cret\n")
+    password.chmod(0o600)
+    yield server, f"postgresql://emailsd@localhost:{port}/postgres?hostaddr=127.0.0.1", password, authority
+    server.close()
+
+
+def test_password_file_is_used_again_after_a_restart_of_postgresql(testbed, sim, guarded):
+    server, url, password, _ = guarded
+    daemon = testbed.daemon(sim, "--store", f"{url}&sslmode=require", "--store-password-file", password)
+    assert daemon.lookup("milvali.com").status == 200
+    server.stop()
+    server.start()
+    eventually(lambda: daemon.lookup("example.org").status == 200)
+    assert server.query("SELECT count(*) FROM emailsd.answers") == [["2"]]
+
+
+def test_certificate_of_postgresql_is_checked(testbed, sim, guarded, tmp_path):
+    _, url, password, authority = guarded
+    (tmp_path / "other").mkdir()
+    stranger = Authority(tmp_path / "other")
+    flags = ["--listen", "127.0.0.1:0", "--upstream-url", sim.urls[0], "--store-password-file", password, "--store"]
+    rejected = run_to_end(*flags, f"{url}&sslmode=verify-full&sslrootcert={stranger.path}", env={KEY_VARIABLE: KEY})
+    assert rejected.returncode == 1
+    assert "certificate" in rejected.stderr
+    testbed.daemon(sim, *flags[4:], f"{url}&sslmode=verify-full&sslrootcert={authority.path}")
+
+
+def test_wrong_password_for_postgresql_is_reported(sim, guarded):
+    _, url, password, _ = guarded
+    password.write_text("an0ther")
+    done = run_to_end("--listen", "127.0.0.1:0", "--upstream-url", sim.urls[0], "--store", f"{url}&sslmode=require",
+                      "--store-password-file", password, env={KEY_VARIABLE: KEY})
+    assert done.returncode == 1
+    assert "password authentication failed" in done.stderr
+    assert "an0ther" not in done.stderr

@@ -20,6 +20,8 @@
 FIXTURE(store_fixture_setup, store_fixture_teardown);
 BEFORE_TESTS(postgres_server_start);
 
+#define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt"
+
 static struct errmsg why;
 
 /* ---- URLs ---- */
@@ -100,9 +102,11 @@ static const struct {
     const char *name, *value;
 } parameters[] = {
     {"postgresql://u@192.0.2.1/d", 0, "sslmode", "verify-full"},
-    {"postgresql://u@192.0.2.1/d", 0, "sslrootcert", "/etc/ssl/certs/ca-certificates.crt"},
+    {"postgresql://u@192.0.2.1/d", 0, "sslrootcert", SYSTEM_CA},
     {"postgresql://u@192.0.2.1/d", 0, "target_session_attrs", "any"},
     {"postgresql://u@192.0.2.1/d?sslmode=require", 0, "sslmode", "require"},
+    {"postgresql://u@192.0.2.1/d?sslmode=require", 0, "sslrootcert", ""},
+    {"postgresql://u@127.0.0.1/d?sslmode=verify-ca", 0, "sslrootcert", SYSTEM_CA},
     {"postgresql://u@127.0.0.1/d", 0, "sslmode", "prefer"},
     {"postgresql://u@[::1]/d", 0, "sslmode", "prefer"},
     {"postgresql:///d?host=/run/x", 0, "sslmode", "prefer"},

@@ -73,9 +73,7 @@ static enum err await_connection(PGconn *conn, int64_t until_ms, struct errmsg *
     }
     if (status == PGRES_POLLING_OK && PQsetnonblocking(conn, 1) == 0)
         return ERR_OK;
-    errmsg_set(why, "PostgreSQL: %.400s", PQerrorMessage(conn));
-    for (char *end = why->text; (end = strchr(end, '\n'));)
-        *end = ' ';
+    pg_explain(why, PQerrorMessage(conn));
     return ERR_STORAGE_UNAVAILABLE;
 }
 

@@ -134,6 +134,9 @@ static inline struct pg_store *pg_of(struct store *handle)
 /* Returns the time of the monotonic clock. */
 int64_t pg_now_ms(void);
 
+/* Sets a message of the server or of libpq, as one line. No-op if `why` is NULL. */
+void pg_explain(struct errmsg *why, const char *message);
+
 /* Waits until the socket of `conn` is ready for `events` of poll(2). False if `until_ms` is over
  * first. */
 bool pg_wait(PGconn *conn, short events, int64_t until_ms);

@@ -204,12 +204,24 @@ static bool is_local(const char *host, const char *address)
            strcmp(name, "::1") == 0 || strncmp(name, "127.", 4) == 0;
 }
 
+/* With certificates, libpq checks that of the server also for sslmode=require, so they are named
+ * only if it shall. */
+static void set_tls(struct parameters *p, const struct pg_target *target, size_t i)
+{
+    const char *mode = option(target, "sslmode");
+
+    if (!*mode && !is_local(target->hosts[i], target->addresses[i]))
+        mode = "verify-full";
+    if (*mode)
+        set(p, "sslmode", mode);
+    if (strncmp(mode, "verify-", 7) == 0)
+        set(p, "sslrootcert", SYSTEM_CA);
+}
+
 /* What the URL does not say otherwise. */
 static void set_defaults(struct parameters *p, const struct pg_target *target, size_t i)
 {
-    if (!is_local(target->hosts[i], target->addresses[i]))
-        set(p, "sslmode", "verify-full");
-    set(p, "sslrootcert", SYSTEM_CA);
+    set_tls(p, target, i);
     set(p, "gssencmode", "disable");
     set(p, "keepalives_idle", "10");
     set(p, "keepalives_interval", "3");

@@ -111,12 +111,15 @@ static bool is_broken(PGconn *conn, const PGresult *rows)
     return PQstatus(conn) == CONNECTION_BAD;
 }
 
-/* The server's message is one line, and ours must be too. */
-static void explain(struct errmsg *why, const char *message)
+void pg_explain(struct errmsg *why, const char *message)
 {
+    size_t len = strlen(message);
+
     if (!why)
         return;
-    errmsg_set(why, "PostgreSQL: %.400s", message);
+    while (len && message[len - 1] == '\n')
+        len--;
+    errmsg_set(why, "PostgreSQL: %.*s", (int)(len < 400 ? len : 400), message);
     for (char *end = why->text; (end = strchr(end, '\n'));)
         *end = ' ';
 }
@@ -135,7 +138,8 @@ static enum err end(struct pg_store *s, PGresult *rows, PGresult **ret_rows, str
     }
 
     enum err err = rows ? judge(rows) : ERR_STORAGE_UNAVAILABLE;
-    explain(why, rows ? PQresultErrorMessage(rows) : "no reply in time, or the connection broke");
+    pg_explain(why,
+               rows ? PQresultErrorMessage(rows) : "no reply in time, or the connection broke");
     if (!rows || is_broken(s->conn, rows))
         pg_disconnect(s);
     PQclear(rows);
