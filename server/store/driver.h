@@ -63,14 +63,24 @@ struct store_driver {
 };
 
 /* Check where a store would be; `rest` is as below. See store_check(). */
-enum err store_sqlite_check(const char *rest, struct errmsg *why);
-enum err store_sqlite_check_memory(const char *rest, struct errmsg *why);
+enum err store_sqlite_check(const char *rest, const struct store_options *options,
+                            struct errmsg *why);
+enum err store_sqlite_check_memory(const char *rest, const struct store_options *options,
+                                   struct errmsg *why);
 
 /* Open a store; `rest` is the URL without its scheme. */
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
                            struct store **ret_store, struct errmsg *why);
 enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
                                   struct store **ret_store, struct errmsg *why);
-enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, struct errmsg *why);
+enum err store_sqlite_open_shared(const char *rest, const struct store_options *options,
+                                  struct store **ret_store, struct errmsg *why);
+
+enum err store_postgres_check(const char *rest, const struct store_options *options,
+                              struct errmsg *why);
+enum err store_postgres_open(const char *rest, const struct store_options *options,
+                             struct store **ret_store, struct errmsg *why);
+enum err store_postgres_open_shared(const char *rest, const struct store_options *options,
+                                    struct store **ret_store, struct errmsg *why);
 
 #endif

@@ -179,7 +179,8 @@ TEST(sqlite_reader_without_a_store_creates_no_file)
 {
     struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared(store_url(), &second, &why), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_open_shared(&(struct store_options){.url = store_url()}, &second, &why),
+                     ERR_NO_ENTRY);
     ck_assert_ptr_null(second);
     ck_assert_ptr_nonnull(strstr(why.text, store_path()));
     DIR *dir = opendir(store_folder());

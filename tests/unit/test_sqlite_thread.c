@@ -57,7 +57,7 @@ static void post_all(struct store_calls *calls, const int64_t *batches)
     }
 }
 
-RANGE_TEST(sqlite_threads_write_and_read, 0, STORES)
+RANGE_TEST(sqlite_threads_write_and_read, 0, IN_POSTGRES)
 {
     int64_t batches[BATCHES];
     struct inbox *inbox;
