@@ -34,11 +34,12 @@ def test_restart_serves_results_from_postgresql(testbed, sim, flags, how):
     assert "sandbox_applied" in daemon.stderr()
 
 
-def test_batch_in_flight_survives_a_kill_with_postgresql(testbed, sim, flags):
+def test_batch_in_flight_survives_a_kill_with_postgresql(testbed, sim, server, flags):
     sim.behave(task_time_ms=3600 * 1000)
     daemon = testbed.daemon(sim, *flags)
     daemon.park("milvali.com")
-    eventually(lambda: "batch_submitted" in daemon.stderr())
+    submitted = f"SELECT count(*) FROM {flags[-1]}.batches WHERE state = 'submitted'"
+    eventually(lambda: server.query(submitted) == [["1"]])
     daemon.kill()
     sim.behave(task_time_ms=0)
     daemon = testbed.daemon(sim, *flags)

@@ -208,6 +208,14 @@ void store_end_answered(struct store *in, size_t i, const char *domain, int64_t 
     result_unref(answer);
 }
 
+void store_add_answered(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        store_add_batch(store, i, 1);
+        store_end_answered(store, i, i % 3 ? "milvali.com" : "other.com", STORE_DAY_MS);
+    }
+}
+
 void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep)
 {
     struct store_end end = store_failed;

@@ -58,6 +58,10 @@ const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms);
 /* Finishes the i-th task as answered and stores a result as above. */
 void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms);
 
+/* Finishes tasks 0..n-1 of `store` as above, each in a batch of its own: every third one about
+ * other.com, the others about milvali.com. */
+void store_add_answered(size_t n);
+
 /* Finishes the i-th task of `store` as `store_failed`, but at `now_ms`. Stores `keep` unless
  * NULL. */
 extern const struct store_end store_failed;
