@@ -98,6 +98,16 @@ bool store_is_durable(struct store *store)
     return store->driver->is_durable(store);
 }
 
+bool store_needs_heartbeat(const struct store *store)
+{
+    return store->driver->heartbeat != NULL;
+}
+
+enum err store_heartbeat(struct store *store)
+{
+    return store->driver->heartbeat(store);
+}
+
 /* ---- groups ---- */
 
 bool store_has_groups(const struct store *store)

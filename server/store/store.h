@@ -94,6 +94,11 @@ void store_close(struct store *store); /* NULL is a no-op */
 /* Returns false if the content ends with store_close(), or with the process. */
 bool store_is_durable(struct store *store);
 
+/* Owner in service only, every second if it must: shows other processes that it is alive, so that
+ * none of them replaces it. Returns ERR_STORAGE_UNAVAILABLE also if it was replaced already. */
+bool store_needs_heartbeat(const struct store *store);
+enum err store_heartbeat(struct store *store);
+
 /* ---- groups ---- */
 
 /* After store_group_begin(), writes are parts of one transaction, and become durable together when

@@ -172,5 +172,5 @@ enum err pg_ready(struct pg_store *s)
         err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &why);
     if (err)
         return ERR_STORAGE_UNAVAILABLE;
-    return s->epoch ? pg_heartbeat(s) : ERR_OK;
+    return s->epoch ? pg_heartbeat_if_due(s) : ERR_OK;
 }

@@ -92,19 +92,14 @@ static void note_response(struct reading *reading, const PGresult *rows, int row
 static void (*const notes[KINDS])(struct reading *, const PGresult *, int) = {
     note_pause, note_change, note_not_taken, note_proposal, note_response};
 
-/* An owner that reads its news is in service: from then on, a server that does not reply must not
- * delay it for long. */
 enum err pg_read_news(struct store *store, int64_t since_ms, struct arena *arena,
                       struct store_news *ret_news)
 {
-    struct pg_store *s = pg_of(store);
     struct store_news news = {.since_ms = since_ms};
     struct reading reading = {.arena = arena, .news = &news};
     autorows PGresult *rows = NULL;
-
-    s->wait_ms = s->connect_ms = s->service_ms;
-    enum err err = pg_query(s, &rows, SQL_READ_NEWS, "iii", since_ms, (int64_t)STORE_NEWS_ROWS,
-                            (int64_t)STORE_NEWS_RESPONSES);
+    enum err err = pg_query(pg_of(store), &rows, SQL_READ_NEWS, "iii", since_ms,
+                            (int64_t)STORE_NEWS_ROWS, (int64_t)STORE_NEWS_RESPONSES);
 
     if (err)
         return err;

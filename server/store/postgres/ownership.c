@@ -6,7 +6,8 @@
  * changes nothing any more. A lock of the session would not be enough: the server gives it up when
  * it closes the connection, while the process still relies on it.
  *
- * The owner sends a heartbeat at most once a second, in front of other statements. A new process
+ * The owner sends a heartbeat every second while it is in service, and before that at most once a
+ * second, in front of other statements. A new process
  * takes over if the owner has released the store, if its heartbeat is older than PG_LEASE_MS, or
  * older than GONE_MS while its session does not exist any more (a killed process). A running owner
  * that lost its session, because the server was restarted, connects again within that time. The
@@ -78,7 +79,7 @@ enum err pg_claim(struct pg_store *s, struct errmsg *why)
 
 /* A session without our mark is not the one that was configured. A server that rejects the write
  * may still be read. */
-enum err pg_heartbeat(struct pg_store *s)
+enum err pg_heartbeat_if_due(struct pg_store *s)
 {
     int64_t now_ms = pg_now_ms(), is_marked = 0;
 
@@ -89,6 +90,18 @@ enum err pg_heartbeat(struct pg_store *s)
     if (!err && !is_marked)
         pg_disconnect(s);
     return s->conn ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+}
+
+/* The first one begins the service: from then on, a server that does not reply must not delay the
+ * owner for long. */
+enum err pg_heartbeat(struct store *store)
+{
+    struct pg_store *s = pg_of(store);
+
+    s->wait_ms = s->connect_ms = s->service_ms;
+    s->heartbeat_ms = 0; /* although the last one may be less than a second old */
+    enum err err = pg_ready(s);
+    return s->is_lost ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
 void pg_release(struct pg_store *s)

@@ -18,13 +18,18 @@ static void pg_close(struct store *store)
 
     pg_release(s);
     PQfinish(s->conn);
-    pg_target_free(s->target);
+    if (!s->is_reader)
+        pg_target_free(s->target);
     free(s);
 }
+
+static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
 
 static const struct store_driver driver = {
     .close = pg_close,
     .is_durable = is_durable,
+    .open_reader = open_reader,
+    .heartbeat = pg_heartbeat,
     .begin_batch = pg_begin_batch,
     .sending = pg_sending,
     .mark_not_sent = pg_mark_not_sent,
@@ -74,6 +79,24 @@ static struct pg_store *new_store(struct pg_target *target, const struct store_o
     s->connect_ms = options->statement_ms ? options->statement_ms : PG_FIRST_MS;
     s->service_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
     return s;
+}
+
+/* The owner is in service, and so is its reader. */
+static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    const struct pg_store *s = pg_of(store);
+    struct pg_store *reader = xcalloc(1, sizeof *reader);
+
+    reader->store.driver = &driver;
+    reader->target = s->target;
+    reader->is_reader = true;
+    reader->wait_ms = reader->connect_ms = reader->service_ms = s->service_ms;
+    enum err err = pg_connect(reader, why);
+    if (err)
+        pg_close(&reader->store);
+    else
+        *ret_reader = &reader->store;
+    return err;
 }
 
 /* Counts rows for the limits, and discards changes recorded for an earlier owner, whose memory is

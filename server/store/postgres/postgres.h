@@ -14,7 +14,8 @@
  * The owner has an epoch, see ownership.c. Each of its writes takes effect only while the epoch is
  * the current one.
  *
- * The store's thread only. */
+ * One thread uses a handle. A reader of the owner has its own connection, and no epoch: each of its
+ * writes fails. */
 #ifndef STORE_POSTGRES_POSTGRES_H
 #define STORE_POSTGRES_POSTGRES_H
 
@@ -97,8 +98,8 @@ extern const char *const pg_statements[SQL_STATEMENTS];
 struct pg_target;
 
 struct pg_store {
-    struct store store; /* must be first */
-    struct pg_target *target;
+    struct store store;               /* must be first */
+    struct pg_target *target;         /* borrowed by a reader */
     PGconn *conn;                     /* NULL = not connected */
     bool is_prepared[SQL_STATEMENTS]; /* on this connection */
     bool is_unsure;                   /* a commit did not wait for the standby */
@@ -109,6 +110,7 @@ struct pg_store {
     char session[ID_TEXT];            /* marks the connection, to detect a pooler */
     char id[ID_TEXT];                 /* of this opening of the store */
     int64_t epoch;                    /* 0 = not the owner */
+    bool is_reader;                   /* of the owner: it must not write */
     bool is_lost;                     /* another process is the owner now */
     int64_t heartbeat_ms;             /* when the last one was sent; monotonic */
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
@@ -217,8 +219,9 @@ int pg_schema_version(void);
 /* ---- ownership.c ---- */
 
 enum err pg_claim(struct pg_store *s, struct errmsg *why);
-enum err pg_heartbeat(struct pg_store *s);
+enum err pg_heartbeat_if_due(struct pg_store *s);
 void pg_release(struct pg_store *s);
+enum err pg_heartbeat(struct store *store);
 
 /* ---- the parts ---- */
 

@@ -265,7 +265,7 @@ static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql whi
     struct parameters p = {0};
     PGresult *rows = NULL;
 
-    if (s->is_lost)
+    if (s->is_lost || s->is_reader)
         return ERR_STORAGE_UNAVAILABLE;
     add_int(&p, s->epoch);
     add(&p, kinds, values);
