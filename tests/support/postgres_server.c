@@ -24,6 +24,7 @@
 
 #define PROGRAMS "/usr/lib/postgresql/*/bin" /* of Debian; the highest version is the last one */
 #define READY    "database system is ready to accept connections"
+#define PID      "pid " /* begins the line that names the process id of the server */
 #define NOBODY   65534
 
 static char folder[40], data[48], url[128], programs[PATH_MAX];
@@ -150,7 +151,7 @@ _Noreturn static void keep(int out, int program)
     make_database(out);
     pid_t pid = start_server(output[1]);
     close(output[1]);
-    dprintf(out, "pid %d\n", pid);
+    dprintf(out, PID "%d\n", pid);
     await_end(output[0], out, program);
     kill(pid, SIGQUIT);
     waitpid(pid, NULL, 0);
@@ -168,8 +169,8 @@ static void await_server(int from)
     ck_assert_ptr_nonnull(lines);
     while (!strstr(line, READY)) {
         ck_assert_msg(fgets(line, sizeof line, lines) != NULL, "PostgreSQL did not start");
-        if (!server)
-            sscanf(line, "pid %d", &server);
+        if (!server && strncmp(line, PID, strlen(PID)) == 0)
+            server = (pid_t)strtol(line + strlen(PID), NULL, 10);
     }
     fclose(lines);
 }
