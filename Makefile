@@ -25,7 +25,7 @@ endif
 
 # ---- how to compile ----
 
-PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3 libseccomp inih libsystemd gnutls zlib
+PACKAGES  := libmicrohttpd libcurl libcjson libidn2 libpsl libcrypto sqlite3 libpq libseccomp inih libsystemd gnutls zlib
 PKG_CONFIG ?= pkg-config
 PC_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
 PC_LIBS   := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
@@ -83,7 +83,7 @@ LIB_SRC  := $(filter-out server/main.c,$(wildcard base/*.c server/*.c server/*/*
 SIM_SRC  := $(wildcard tests/simulator/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 SUITE    := tests/support/suite.c
-UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(SUITE)
+UNIT_AUX := $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)) $(wildcard tests/support/*.c)
 FLOW_SRC := $(wildcard tests/flow/test_*.c)
 # The model of the simulator, without its HTTP server, is the upstream of the flow tests.
 SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c rules.c settings.c shapes.c upstream.c)

@@ -21,6 +21,7 @@
 #include "daemon/reload.h"
 #include "daemon/sandbox_setup.h"
 #include "daemon/socket_activation.h"
+#include "daemon/store_setup.h"
 #include "daemon/upstream_setup.h"
 #include "http/core/app.h"
 #include "http/endpoints/health.h"
@@ -58,7 +59,6 @@
 #define MAX_QUEUED          10000
 #define MAX_FINISHED        10000 /* finished lookups that /lookups/{id} serves from memory, */
 #define MAX_FINISHED_BYTES  ((size_t)16 << 20) /* and the size of their results */
-#define MAX_ENDED           100000             /* completed tasks retained in the journal */
 #define JITTER_PERCENT      10
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2, EXIT_STORE_BUSY = 3 };
@@ -165,20 +165,11 @@ static int start_upstream(struct daemon *d)
     return EXIT_CLEAN;
 }
 
-/* With `memory:`, only the cache holds results. */
 static int start_store(struct daemon *d)
 {
-    const char *url = d->config.store;
-    bool in_memory = strcmp(url, "memory:") == 0;
-    const struct store_options options = {.url = url,
-                                          .max_answers =
-                                              in_memory ? 0 : (size_t)d->config.store_rows,
-                                          .max_ended = MAX_ENDED};
     struct errmsg why;
-    enum err err = store_open(&options, &d->store, &why);
+    enum err err = store_setup_open(&d->config, &d->store, &why);
 
-    if (in_memory)
-        log_event(LOG_WARN, "store_not_persistent", LOG_STR("store", url));
     if (!err)
         return EXIT_CLEAN;
     return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
@@ -391,7 +382,7 @@ static int check_config(struct daemon *d)
         code = load_suffix_list(&d->config);
     if (!code)
         code = load_access_policy(d);
-    if (!code && d->config.store && store_check(d->config.store, &why))
+    if (!code && store_setup_check(&d->config, &why))
         code = fail(EXIT_OPERATOR, "--store", why.text);
     for (size_t i = 0; !code && i < d->config.listen.n; i++)
         if (listener_check(d->config.listen.values[i], &why))
@@ -404,11 +395,14 @@ static int check_config(struct daemon *d)
     return code;
 }
 
-/* --print-config: prints only after the URL is known to contain no user and password. */
+/* --print-config: prints only after the URLs are known to contain no password. */
 static int print_config(struct config *config)
 {
+    struct errmsg why;
     int code = check_upstream(config);
 
+    if (!code && store_setup_check(config, &why) == ERR_STORE_REFUSED)
+        code = fail(EXIT_OPERATOR, "--store", why.text);
     if (!code)
         config_print(config, stdout);
     return code;

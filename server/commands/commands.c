@@ -196,6 +196,9 @@ static size_t count_words(const struct command *command)
 int command_run(const struct config *config)
 {
     const struct command *command = find(config);
+    const struct store_options options = {.url = config->store,
+                                          .password_file = config->store_password_file,
+                                          .schema = config->store_schema};
     struct errmsg why;
     struct store *store = NULL;
 
@@ -210,7 +213,7 @@ int command_run(const struct config *config)
     }
     if (!command->storeless && !config->store)
         return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
-    if (!command->storeless && store_open_shared(config->store, &store, &why))
+    if (!command->storeless && store_open_shared(&options, &store, &why))
         return fail(EXIT_REFUSED, why.text);
     int code = command->run(store, config);
     store_close(store);

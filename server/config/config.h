@@ -44,13 +44,14 @@ struct config {
     struct config_list hosts;
     char *upstream_url;
     bool upstream_insecure;
-    char *notify_url;         /* NULL = not given */
-    char *upstream_ca;        /* NULL = the system's */
-    char *api_key_file;       /* NULL = not given */
-    char *store;              /* NULL = not given */
-    char *tls_cert, *tls_key; /* NULL = not given */
-    char *client_keys_file;   /* NULL = not given */
-    int64_t allow_anonymous;  /* enum anonymous_access */
+    char *notify_url;                         /* NULL = not given */
+    char *upstream_ca;                        /* NULL = the system's */
+    char *api_key_file;                       /* NULL = not given */
+    char *store;                              /* NULL = not given */
+    char *store_password_file, *store_schema; /* of a store in PostgreSQL; NULL = not given */
+    char *tls_cert, *tls_key;                 /* NULL = not given */
+    char *client_keys_file;                   /* NULL = not given */
+    int64_t allow_anonymous;                  /* enum anonymous_access */
     bool allow_unknown_suffixes;
     char *deny_domains; /* NULL = not given */
     int64_t store_rows;

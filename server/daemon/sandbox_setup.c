@@ -3,15 +3,18 @@
  *
  * Every option that names a file that is opened while the daemon runs, such as on SIGHUP, must be
  * in `reread`. Otherwise the daemon would start, but fail at the first reload. A reload that names
- * a file in another folder requires a restart. */
+ * a file in another folder requires a restart. A store in PostgreSQL needs no more rights: it
+ * connects and resolves names as the upstream's client does. Certificates that its URL names must
+ * be below /etc. */
 #include "daemon/sandbox_setup.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Returns the path of a store in a file; NULL for one in memory. */
+/* Returns the path of a store in a file; NULL for any other. */
 static const char *store_file(const char *url)
 {
     static const char scheme[] = "sqlite:";
@@ -21,9 +24,11 @@ static const char *store_file(const char *url)
 
 void sandbox_setup_files(const struct config *config, struct sandbox_state *ret_state)
 {
-    const char *const reread[] = {
-        config->api_key_file, config->client_keys_file, config->config_file, config->tls_cert,
-        config->tls_key,      config->upstream_ca,      config->deny_domains};
+    const char *const reread[] = {config->api_key_file, config->client_keys_file,
+                                  config->config_file,  config->tls_cert,
+                                  config->tls_key,      config->upstream_ca,
+                                  config->deny_domains, config->store_password_file,
+                                  getenv("PGPASSFILE")};
     const char *const written[] = {store_file(config->store)};
     const struct sandbox_options options = {.parts = (unsigned)config->sandbox,
                                             .reread = reread,

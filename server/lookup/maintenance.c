@@ -194,10 +194,30 @@ static void news_read(struct store_call *call)
     store_post_confirm_news(maintenance->calls, &maintenance->confirm);
 }
 
+/* ---- the heartbeat ---- */
+
+static void heartbeat_returned(struct store_call *call)
+{
+    container_of(call, struct maintenance, heartbeat.call)->has_heartbeat_in_flight = false;
+}
+
+/* Not with the news, because a reader reads those. */
+static void send_heartbeat(struct maintenance *maintenance)
+{
+    if (maintenance->has_heartbeat_in_flight || !store_needs_heartbeat(maintenance->store))
+        return;
+    maintenance->has_heartbeat_in_flight = true;
+    maintenance->heartbeat.call.done = heartbeat_returned;
+    store_post_heartbeat(maintenance->calls, &maintenance->heartbeat);
+}
+
+/* ---- every second ---- */
+
 static void poll(struct timer *timer)
 {
     struct maintenance *maintenance = container_of(timer, struct maintenance, poll);
 
+    send_heartbeat(maintenance);
     write_pause(maintenance);
     if (maintenance->news_state == NEWS_IDLE)
         read_news(maintenance);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* maintenance.h - periodic work on the store.
  *
- * Every second: reads what other processes (emailsd forget, pause, resume, resolve) have recorded,
- * and applies it. Every hour: deletes results that expired long ago, old raw results and old
- * accounts; a jump of the wall clock does not count. Results were paid for and must not be deleted
- * because of a clock that may be wrong. Engine thread only. */
+ * Every second: shows that the owner of the store is alive, if the store needs that; reads what
+ * other processes (emailsd forget, pause, resume, resolve) have recorded, and applies it.
+ *
+ * Every hour: deletes results that expired long ago, old raw results and old accounts; a jump of
+ * the wall clock does not count. Results were paid for and must not be deleted because of a clock
+ * that may be wrong. Engine thread only. */
 #ifndef LOOKUP_MAINTENANCE_H
 #define LOOKUP_MAINTENANCE_H
 
@@ -42,6 +44,8 @@ struct maintenance {
     struct store_read_news_call read;
     struct store_confirm_news_call confirm;
     struct store_trim_call trimming;
+    bool has_heartbeat_in_flight; /* it has not returned */
+    struct store_heartbeat_call heartbeat;
     bool paused;
     bool is_unwritten; /* the pause was set here and is not persisted yet */
     bool is_writing;   /* it is being written, perhaps with an older value */

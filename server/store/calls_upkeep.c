@@ -40,6 +40,19 @@ void store_post_confirm_news(struct store_calls *calls, struct store_confirm_new
 
 /* ---- pause, age ---- */
 
+static enum err execute_heartbeat(struct store *store, struct store_call *call)
+{
+    (void)call;
+    return store_heartbeat(store);
+}
+
+void store_post_heartbeat(struct store_calls *calls, struct store_heartbeat_call *heartbeat)
+{
+    static const struct store_kind kind = {"heartbeat", STORE_UPKEEP, execute_heartbeat};
+
+    store_calls_post(calls, &kind, &heartbeat->call);
+}
+
 static enum err execute_set_paused(struct store *store, struct store_call *call)
 {
     return store_set_paused(store, container_of(call, struct store_set_paused_call, call)->paused);

@@ -32,6 +32,12 @@ void store_post_confirm_news(struct store_calls *calls, struct store_confirm_new
 
 /* ---- pause, age ---- */
 
+/* Only if store_needs_heartbeat(). */
+struct store_heartbeat_call {
+    struct store_call call;
+};
+void store_post_heartbeat(struct store_calls *calls, struct store_heartbeat_call *heartbeat);
+
 struct store_set_paused_call {
     struct store_call call;
     bool paused;

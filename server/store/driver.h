@@ -20,6 +20,7 @@ struct store_driver {
     enum err (*open_reader)(struct store *, struct store **, struct errmsg *); /* may be NULL */
     enum err (*group_begin)(struct store *); /* NULL: the driver has no groups */
     enum err (*group_end)(struct store *);
+    enum err (*heartbeat)(struct store *); /* NULL: the driver needs none */
     enum err (*begin_batch)(struct store *, const struct store_new_batch *);
     enum err (*sending)(struct store *, int64_t batch, int64_t day, const char *notify_token);
     enum err (*mark_not_sent)(struct store *, int64_t batch);
@@ -63,14 +64,24 @@ struct store_driver {
 };
 
 /* Check where a store would be; `rest` is as below. See store_check(). */
-enum err store_sqlite_check(const char *rest, struct errmsg *why);
-enum err store_sqlite_check_memory(const char *rest, struct errmsg *why);
+enum err store_sqlite_check(const char *rest, const struct store_options *options,
+                            struct errmsg *why);
+enum err store_sqlite_check_memory(const char *rest, const struct store_options *options,
+                                   struct errmsg *why);
 
 /* Open a store; `rest` is the URL without its scheme. */
 enum err store_sqlite_open(const char *rest, const struct store_options *options,
                            struct store **ret_store, struct errmsg *why);
 enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
                                   struct store **ret_store, struct errmsg *why);
-enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, struct errmsg *why);
+enum err store_sqlite_open_shared(const char *rest, const struct store_options *options,
+                                  struct store **ret_store, struct errmsg *why);
+
+enum err store_postgres_check(const char *rest, const struct store_options *options,
+                              struct errmsg *why);
+enum err store_postgres_open(const char *rest, const struct store_options *options,
+                             struct store **ret_store, struct errmsg *why);
+enum err store_postgres_open_shared(const char *rest, const struct store_options *options,
+                                    struct store **ret_store, struct errmsg *why);
 
 #endif

@@ -21,13 +21,15 @@ const char *const store_task_words[STORE_TASK_STATES] = {
 
 static const struct scheme {
     const char *prefix;
-    enum err (*check)(const char *rest, struct errmsg *why);
+    enum err (*check)(const char *rest, const struct store_options *options, struct errmsg *why);
     enum err (*open)(const char *rest, const struct store_options *options,
                      struct store **ret_store, struct errmsg *why);
-    enum err (*open_shared)(const char *rest, struct store **ret_store, struct errmsg *why);
+    enum err (*open_shared)(const char *rest, const struct store_options *options,
+                            struct store **ret_store, struct errmsg *why);
 } schemes[] = {
     {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared},
     {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL},
+    {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -39,16 +41,18 @@ static const struct scheme *find(const char *url, const char **ret_rest, struct 
             return &schemes[i];
         }
     }
-    errmsg_set(why, "invalid store '%.200s': must be sqlite:PATH or memory:", url);
+    /* Without what follows: a URL that is almost right may contain a password. */
+    errmsg_set(why, "invalid store '%.*s': must be sqlite:PATH, memory: or postgresql://...",
+               (int)strcspn(url, ":"), url);
     return NULL;
 }
 
-enum err store_check(const char *url, struct errmsg *why)
+enum err store_check(const struct store_options *options, struct errmsg *why)
 {
     const char *rest;
-    const struct scheme *scheme = find(url, &rest, why);
+    const struct scheme *scheme = find(options->url, &rest, why);
 
-    return scheme ? scheme->check(rest, why) : ERR_STORE_REFUSED;
+    return scheme ? scheme->check(rest, options, why) : ERR_STORE_REFUSED;
 }
 
 enum err store_open(const struct store_options *options, struct store **ret_store,
@@ -60,10 +64,11 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
     return scheme ? scheme->open(rest, options, ret_store, why) : ERR_STORE_REFUSED;
 }
 
-enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why)
+enum err store_open_shared(const struct store_options *options, struct store **ret_store,
+                           struct errmsg *why)
 {
     const char *rest;
-    const struct scheme *scheme = find(url, &rest, why);
+    const struct scheme *scheme = find(options->url, &rest, why);
 
     if (!scheme)
         return ERR_STORE_REFUSED;
@@ -71,7 +76,7 @@ enum err store_open_shared(const char *url, struct store **ret_store, struct err
         errmsg_set(why, "%s is not accessible to other processes", scheme->prefix);
         return ERR_NO_ENTRY;
     }
-    return scheme->open_shared(rest, ret_store, why);
+    return scheme->open_shared(rest, options, ret_store, why);
 }
 
 enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
@@ -91,6 +96,16 @@ void store_close(struct store *store)
 bool store_is_durable(struct store *store)
 {
     return store->driver->is_durable(store);
+}
+
+bool store_needs_heartbeat(const struct store *store)
+{
+    return store->driver->heartbeat != NULL;
+}
+
+enum err store_heartbeat(struct store *store)
+{
+    return store->driver->heartbeat(store);
 }
 
 /* ---- groups ---- */

@@ -19,8 +19,15 @@
  * A write returns ERR_INTERNAL if it breaks a rule of the store, for example by a tracking id or a
  * notify token that another batch has. It is a defect of the caller, and would fail again.
  *
+ * A store has one owner. A file is locked while its owner runs. In PostgreSQL, an owner may be
+ * replaced while it is stopped or cut off: from then on each of its writes changes nothing and
+ * returns ERR_STORAGE_UNAVAILABLE, and its reads work as before. No write of an owner takes effect
+ * after one of its successor.
+ *
  * All times are wall time in milliseconds. One thread uses a handle. Other processes may read the
- * same store and delete results; see store_read_news(). */
+ * same store and delete results; see store_read_news().
+ *
+ * Long because it is one contract. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -40,13 +47,19 @@
 struct store;
 
 struct store_options {
-    const char *url;      /* "sqlite:PATH", or "memory:", which ends with store_close() */
+    const char *url; /* "sqlite:PATH"; "memory:", which ends with store_close(); "postgresql:..." */
+    /* Of a store in PostgreSQL: */
+    const char *password_file; /* NULL = none */
+    const char *schema;        /* NULL = "emailsd" */
+    int64_t statement_ms;      /* an owner's limit for a statement; 0 = STORE_STATEMENT_MS */
+    /* Of an owner: */
     size_t max_answers;   /* rows; 0 = results are not stored, raw ones included */
     size_t max_ended;     /* completed tasks to retain */
     size_t max_raw;       /* raw results to retain, the newest; 0 = STORE_RAW_ROWS */
     size_t max_raw_bytes; /* and their bytes; 0 = STORE_RAW_BYTES */
 };
 
+#define STORE_STATEMENT_MS INT64_C(2000)
 #define STORE_RAW_MAX      (64 << 10) /* bytes of one raw result; the rest is cut */
 #define STORE_RAW_ROWS     10000
 #define STORE_RAW_BYTES    (64 << 20)
@@ -55,7 +68,7 @@ struct store_options {
 /* Checks scheme and folder of a store without touching it: a folder must be writable, or be missing
  * where it could be created. Returns ERR_STORE_REFUSED for an invalid URL, or
  * ERR_STORAGE_UNAVAILABLE; `why` then has the message. */
-enum err store_check(const char *url, struct errmsg *why);
+enum err store_check(const struct store_options *options, struct errmsg *why);
 
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
  * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
@@ -67,7 +80,8 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
 
 /* Opens the store without owning it, to inspect or delete, while an owner may be running. Creates
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
-enum err store_open_shared(const char *url, struct store **ret_store, struct errmsg *why);
+enum err store_open_shared(const struct store_options *options, struct store **ret_store,
+                           struct errmsg *why);
 
 /* Opens a second handle of the same content for another thread, which can only read. The caller
  * closes it before `store`. *ret_reader is NULL if the content has one handle only, as in memory.
@@ -80,6 +94,11 @@ void store_close(struct store *store); /* NULL is a no-op */
 /* Returns false if the content ends with store_close(), or with the process. Any thread: that does
  * not change while the store is open. */
 bool store_is_durable(struct store *store);
+
+/* Owner in service only, every second if it must: shows other processes that it is alive, so that
+ * none of them replaces it. Returns ERR_STORAGE_UNAVAILABLE also if it was replaced already. */
+bool store_needs_heartbeat(const struct store *store);
+enum err store_heartbeat(struct store *store);
 
 /* ---- groups ---- */
 
@@ -412,7 +431,8 @@ enum err store_forget_domain(struct store *store, const char *domain, store_key_
 
 /* Deletes one address (compared without ASCII case) from every result; the rest of each result
  * stays. Raw results and responses to submits that contain it are deleted; *ret_n counts these raw
- * results too. No trace of it remains on disk. After store_open_shared(), the owner learns of it by
+ * results too. No trace of it remains in a file; PostgreSQL removes the rows from its tables, but
+ * its log and its backups keep them. After store_open_shared(), the owner learns of it by
  * store_read_news(), and store_changes_pending() is true until it has confirmed that. */
 enum err store_forget_address(struct store *store, const char *address, size_t *ret_n);
 

@@ -4,7 +4,7 @@
 A round: start, send some new and some old requests, kill. The upstream takes tens of milliseconds, so that
 kills fall into every phase of a lookup, into the start with its recovery, and into the shutdown.
 
-After each kill the journal is read from a copy of the files. It must contain every entry that it once had,
+After each kill the journal is read, from a copy of the files or from the server. It must contain every entry that it once had,
 and every response that a caller received. The upstream must have paid no task that the journal does not
 know. After the last kill a daemon drains and the records are compared. Then the same requests must get the
 same responses, byte for byte, also without the upstream. In a rough stage the upstream also rejects and
@@ -15,9 +15,10 @@ import pathlib
 import random
 import time
 
-from reconciliation import breaches, drain, inspect, read_journal
+from reconciliation import breaches, drain, flags_of, inspect, read_journal
 from callers import Callers, request_all
 from notices import LOST_AT_END, Notices
+from postgres import Store
 from programs import REPORTS, Daemon, Simulator
 from tally import Tally
 from tracing import Victim
@@ -59,12 +60,12 @@ class _Hasty(Victim):
 class Round:
     """One round of kills: one store, one upstream, many daemons one after the other."""
 
-    def __init__(self, directory, seed, kills, rough=False, notify=False):
+    def __init__(self, directory, seed, kills, rough=False, notify=False, server=None):
         self.directory = pathlib.Path(directory)
         self.dice = random.Random(seed)
         self.n_kills = kills
         self.tally = Tally(f"seed {seed}")
-        self.store = self.directory / "state" / "emailsd.db"
+        self.store = Store(server, "kills") if server else self.directory / "state" / "emailsd.db"
         self.sim = Simulator(self.directory / "sim.stderr", *VENDOR)
         self.asked = []
         self.answered = {}      # the first 200 response of each domain
@@ -91,8 +92,7 @@ class Round:
 
     def _daemon(self, kind=Daemon, *first):
         flags = self.notices.flags if self.notices else ()
-        return kind(*first, self._log(), self.sim.urls[0], *FLAGS, *flags, "--store",
-                    f"sqlite:{self.store}")
+        return kind(*first, self._log(), self.sim.urls[0], *FLAGS, *flags, *flags_of(self.store))
 
     def _new_domain(self, kind=None):
         kind = kind or self.dice.choices(["company", "empty", "errored"], [8, 1, 1])[0]

@@ -21,6 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
 import random_kills  # noqa: E402 - after the path
 import sweep  # noqa: E402
+from postgres import Postgres  # noqa: E402
 from tally import COLUMNS, Tally  # noqa: E402
 from tracing import can_trace  # noqa: E402
 
@@ -35,12 +36,22 @@ def parse():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--notify", choices=["on", "off", "both"], default="both",
                         help="whether the upstream calls the daemon; both: in every other stage")
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite",
+                        help="of the kills at random instants; postgresql: no kills at system calls")
     parser.add_argument("--no-sweep", action="store_true", help="no kills at system calls")
     return parser.parse_args()
 
 
 def random_stage(folder, seed, kills, rough, notify):
     return random_kills.Round(folder, seed, kills, rough, notify).run()
+
+
+def server_stage(folder, seed, kills, rough, notify):
+    server = Postgres()
+    try:
+        return random_kills.Round(folder, seed, kills, rough, notify, server).run()
+    finally:
+        server.close()
 
 
 def sweep_stage(folder, which):
@@ -54,14 +65,15 @@ def random_stages(options):
     for i, done in enumerate(range(0, options.kills, size)):
         is_rough = i % ROUGH_EVERY == ROUGH_EVERY - 1
         is_notified = {"on": True, "off": False, "both": (i + i // ROUGH_EVERY) % 2 == 1}[options.notify]
-        yield ("notified" if is_notified else "at random", random_stage,
+        yield ("notified" if is_notified else "at random",
+               server_stage if options.store == "postgresql" else random_stage,
                (dice.randrange(1 << 30), min(size, options.kills - done), is_rough, is_notified))
 
 
 def stages_of(options):
     """(kind, function, arguments after the folder) of each stage."""
     yield from random_stages(options)
-    if options.no_sweep:
+    if options.no_sweep or options.store == "postgresql":
         return
     if not can_trace():
         print("kill: no kills at system calls: strace is missing or may not attach (root may)")

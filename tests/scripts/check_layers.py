@@ -26,7 +26,7 @@ DEPENDENCIES = {
     # The parts of main.c; besides main.c and the commands, the only files that use the configuration.
     "server/daemon/": ["server/config/config.h", "server/http/listener.h", "server/http/auth/",
                        "server/http/core/app.h", "server/http/net/tls.h", "server/lookup/engine.h",
-                       "server/model/denied_domains.h", "server/os/", "base/"],
+                       "server/model/denied_domains.h", "server/os/", "server/store/store.h", "base/"],
     "server/commands/": ["server/config/", "server/os/", "server/store/store.h", "client/transport.h",
                          "base/"],
     "server/config/": ["base/"],
@@ -55,7 +55,10 @@ DEPENDENCIES = {
                              "base/"],
     "server/cache/": ["server/model/", "base/"],
     "server/store/": ["server/model/", "base/"],
-    "server/store/sqlite/": ["server/store/store.h", "server/store/driver.h", "server/model/", "base/"],
+    "server/store/sqlite/": ["server/store/store.h", "server/store/driver.h", "server/store/words.h",
+                             "server/model/", "base/"],
+    "server/store/postgres/": ["server/store/store.h", "server/store/driver.h", "server/store/words.h",
+                               "server/model/", "base/"],
     "server/model/": ["base/"],
     "tests/simulator/": ["base/"],
 }
@@ -65,6 +68,7 @@ WRAPPERS = {
     r"microhttpd\.h": r"server/http/core/(worker_state|response|direct_send)\.h|tests/simulator/.*|"
                     r"tests/unit/listener_fixture\.h|tests/bench/bare_library\.c",
     r"curl/.*": r"client/transport\.c|base/url\.c|tests/unit/.*",
+    r"libpq-fe\.h": r"server/store/postgres/postgres\.h|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/sqlite\.h|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",
     r"idn2\.h": r"server/model/host_name\.c",

@@ -14,7 +14,7 @@
 #define TIMEOUT_S "300"
 
 static struct suite_test *tests; /* by line */
-static SFun before, after;
+static SFun before, after, before_fork;
 static bool is_shared;
 
 /* The compiler chooses the order of constructors. */
@@ -35,10 +35,17 @@ void suite_fixture(SFun setup, SFun teardown, bool shared)
     is_shared = shared;
 }
 
+void suite_before_tests(SFun setup)
+{
+    before_fork = setup;
+}
+
 static TCase *case_of(const struct suite_test *test)
 {
     TCase *tcase = tcase_create(test->test.name);
 
+    if (before_fork)
+        tcase_add_unchecked_fixture(tcase, before_fork, NULL);
     if (is_shared)
         tcase_add_unchecked_fixture(tcase, before, after);
     else

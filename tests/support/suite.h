@@ -25,6 +25,10 @@ void suite_add(struct suite_test *test);
  * iterations of a test share the result. */
 void suite_fixture(SFun setup, SFun teardown, bool shared);
 
+/* Sets a function that runs before each test too, but in the process that forks the tests: for what
+ * all of them share. It is called again and again, so it must do its work only once. */
+void suite_before_tests(SFun setup);
+
 /* TEST(name) { ... } runs once. */
 #define TEST(name) SUITE_TEST(name, 0, 1, 0)
 
@@ -40,6 +44,9 @@ void suite_fixture(SFun setup, SFun teardown, bool shared);
 /* A file uses at most one of these two: */
 #define FIXTURE(setup, teardown)        SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, false))
 #define SHARED_FIXTURE(setup, teardown) SUITE_BEFORE_MAIN(suite_fixture(setup, teardown, true))
+
+/* A file may also use this one: */
+#define BEFORE_TESTS(setup) SUITE_BEFORE_MAIN(suite_before_tests(setup))
 
 /* ---- implementation of the macros ---- */
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """reconciliation.py - compares the daemon's journal with the upstream's ledger.
 
-The journal (SQLite, read without the daemon) is one side, the simulator's ledger the other. A Journal is a
-snapshot. breaches() describes every task that one side has and the other may not have, and everything that
+The journal (read without the daemon) is one side, the simulator's ledger the other. A store is the path of a
+SQLite file, or a postgres.Store. A Journal is a snapshot. breaches() describes every task that one side has and the other may not have, and everything that
 was paid twice. A test expects an empty list.
 """
 import collections
@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import tempfile
 
+from postgres import Store
 from programs import run_to_end
 from waiting import eventually
 
@@ -19,24 +20,13 @@ ENDED = ("answered", "failed", "not-created", "unknown")
 
 
 class Journal:
-    """All rows of a store: batches by number, tasks by tracking id, results by key."""
+    """All rows of a store: batches by number, tasks by tracking id, results by key. `rows` returns those of a
+    table as dictionaries, none if it was killed before the tables were created."""
 
-    def __init__(self, path):
-        database = sqlite3.connect(path)
-        database.row_factory = sqlite3.Row
-        try:
-            self.batches = self._rows(database, "batches", "number")
-            self.tasks = self._rows(database, "tasks", "tracking_id")
-            self.answers = self._rows(database, "answers", "key")
-        finally:
-            database.close()
-
-    @staticmethod
-    def _rows(database, table, key):
-        exists = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
-        if not database.execute(exists, [table]).fetchone()[0]:
-            return {}  # killed before the schema was created
-        return {row[key]: dict(row) for row in database.execute(f"SELECT * FROM {table}")}
+    def __init__(self, rows):
+        self.batches = {row["number"]: row for row in rows("batches")}
+        self.tasks = {row["tracking_id"]: row for row in rows("tasks")}
+        self.answers = {row["key"]: row for row in rows("answers")}
 
     def tasks_of(self, domain):
         return [task for task in self.tasks.values() if task["domain"] == domain]
@@ -60,18 +50,40 @@ def files_of(store):
     return [path for path in paths if path.exists()]
 
 
+def flags_of(store):
+    """Returns the options that name a store."""
+    return store.flags if isinstance(store, Store) else ["--store", f"sqlite:{store}"]
+
+
+def _read_file(path):
+    database = sqlite3.connect(path)
+    database.row_factory = sqlite3.Row
+
+    def rows(table):
+        exists = "SELECT count(*) FROM sqlite_schema WHERE name = ?"
+        if not database.execute(exists, [table]).fetchone()[0]:
+            return []
+        return [dict(row) for row in database.execute(f"SELECT * FROM {table}")]
+    try:
+        return Journal(rows)
+    finally:
+        database.close()
+
+
 def read_journal(store):
-    """Reads the journal of a store that no daemon has open, from a copy: SQLite repairs what it opens, and
-    that is left to the next daemon."""
+    """Reads the journal of a store that no daemon has open. A file is read from a copy: SQLite repairs what it
+    opens, and that is left to the next daemon."""
+    if isinstance(store, Store):
+        return Journal(store.rows)
     with tempfile.TemporaryDirectory() as folder:
         for path in files_of(store):
             shutil.copy(path, folder)
-        return Journal(pathlib.Path(folder) / pathlib.Path(store).name)
+        return _read_file(pathlib.Path(folder) / pathlib.Path(store).name)
 
 
 def inspect(store):
     """Returns what `emailsd inspect --json` prints about a store; a daemon may run beside it."""
-    run = run_to_end("inspect", "--json", "--store", f"sqlite:{store}")
+    run = run_to_end("inspect", "--json", *flags_of(store))
     assert run.returncode == 0, run
     return json.loads(run.stdout)
 

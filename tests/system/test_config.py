@@ -121,7 +121,7 @@ def test_check_config_reports_what_a_start_would(tmp_path):
             (["--upstream-url", "http://example.org"], ENV, "in plaintext"),
             (["--listen", "localhost"], ENV, "reachable from other machines"),
             (["--listen", "nowhere", "--allow-anonymous"], ENV, "must be ADDR:PORT"),
-            (["--store", "postgres://x"], ENV, "invalid store 'postgres://x'"),
+            (["--store", "postgres://x"], ENV, "invalid store 'postgres'"),
             (["--store", f"sqlite:{open_key}/emailsd.db"], ENV, "Not a directory"),
             (["--client-keys-file", "/nonexistent"], ENV, "No such file")]:
         ended = run_to_end("--check-config", *flags, env=env)

@@ -3,6 +3,7 @@
 #include "tests/unit/store_fixture.h"
 
 #include "base/mem.h"
+#include "tests/support/postgres_server.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@ const struct store_end store_failed = {.state = STORE_FAILED,
                                        .detail = "no luck",
                                        .wall_ms = STORE_NOW_MS + 5};
 
-static char folder[40], path[64], url[80];
+static char folder[40], path[64], url[80], schema[40];
 static struct arena arena; /* of the news */
 static struct sample {
     unsigned char key[HASH_SIZE];
@@ -42,6 +43,7 @@ void store_fixture_setup(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/emailsd.db", folder);
     snprintf(url, sizeof url, "sqlite:%s", path);
+    snprintf(schema, sizeof schema, "test_%d", getpid());
 }
 
 static int remove_one(const char *name, const struct stat *status, int type, struct FTW *ftw)
@@ -74,17 +76,27 @@ const char *store_url(void)
     return url;
 }
 
+const char *store_schema(void)
+{
+    return schema;
+}
+
 const char *store_url_of(int which)
 {
-    return which == IN_FILE ? url : "memory:";
+    static const char memory[] = "memory:";
+
+    return which == IN_FILE ? url : which == IN_MEMORY ? memory : postgres_server_url();
 }
 
 /* ---- opening ---- */
 
 struct store *store_open_limited(const char *which, size_t max_answers, size_t max_ended)
 {
-    const struct store_options options = {
-        .url = which, .max_answers = max_answers, .max_ended = max_ended};
+    const struct store_options options = {.url = which,
+                                          .schema = schema,
+                                          .statement_ms = STORE_TEST_MS,
+                                          .max_answers = max_answers,
+                                          .max_ended = max_ended};
     struct errmsg why = {""};
     struct store *opened = NULL;
     enum err err = store_open(&options, &opened, &why);
@@ -102,7 +114,9 @@ struct store *store_open_second(const char *which)
 {
     struct errmsg why = {""};
     struct store *opened = NULL;
-    enum err err = store_open_shared(which, &opened, &why);
+    enum err err = store_open_shared(
+        &(struct store_options){.url = which, .schema = schema, .statement_ms = STORE_TEST_MS},
+        &opened, &why);
 
     ck_assert_msg(!err, "%s: %s", err_words(err), why.text);
     return opened;
@@ -192,6 +206,14 @@ void store_end_answered(struct store *in, size_t i, const char *domain, int64_t 
 
     ck_assert_int_eq(store_end_task(in, store_tracking_id(i), &end, answer, NULL), ERR_OK);
     result_unref(answer);
+}
+
+void store_add_answered(size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        store_add_batch(store, i, 1);
+        store_end_answered(store, i, i % 3 ? "milvali.com" : "other.com", STORE_DAY_MS);
+    }
 }
 
 void store_fail_task(size_t i, int64_t wall_ms, const struct result *keep)

@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_NOW_MS INT64_C(1795432804123) /* 2026-11-23T11:20:04.123Z */
-#define STORE_DAY_MS INT64_C(86400000)
+#define STORE_NOW_MS  INT64_C(1795432804123) /* 2026-11-23T11:20:04.123Z */
+#define STORE_TEST_MS INT64_C(180000)        /* a limit that only ends a test that hangs */
+#define STORE_DAY_MS  INT64_C(86400000)
 
 /* The store of the test; NULL until the test opens it. */
 extern struct store *store;
@@ -20,13 +21,18 @@ extern struct store *store;
 void store_fixture_setup(void);
 void store_fixture_teardown(void);
 
-/* Where a store may be, for tests of the promises that both make: RANGE_TEST(name, 0, STORES). */
-enum { IN_FILE, IN_MEMORY, STORES };
+/* Where a store may be, for tests of the promises that all make: RANGE_TEST(name, 0, STORES). The
+ * stores that a second process may open begin with IN_FILE. A program with such tests also needs
+ * BEFORE_TESTS(postgres_server_start). */
+enum { IN_MEMORY, IN_FILE, IN_POSTGRES, STORES };
 const char *store_url_of(int which);
 
 const char *store_folder(void);
 const char *store_path(void); /* path of the database, which does not exist yet */
 const char *store_url(void);  /* "sqlite:" and that path */
+
+/* Returns the schema of the test in PostgreSQL, which does not exist yet; static. */
+const char *store_schema(void);
 
 /* Opens the store and asserts success. */
 struct store *store_open_roomy(const char *url);
@@ -51,6 +57,10 @@ const struct result *store_answer(size_t i, const char *domain, int64_t ttl_ms);
 
 /* Finishes the i-th task as answered and stores a result as above. */
 void store_end_answered(struct store *store, size_t i, const char *domain, int64_t ttl_ms);
+
+/* Finishes tasks 0..n-1 of `store` as above, each in a batch of its own: every third one about
+ * other.com, the others about milvali.com. */
+void store_add_answered(size_t n);
 
 /* Finishes the i-th task of `store` as `store_failed`, but at `now_ms`. Stores `keep` unless
  * NULL. */

@@ -46,6 +46,8 @@ TEST(config_defaults_are_the_documented_ones)
     ck_assert_int_eq(config.ttl_failed_ms, 60000);
     ck_assert_int_eq(config.cache_bytes, 64 << 20);
     ck_assert_ptr_null(config.store);
+    ck_assert_ptr_null(config.store_password_file);
+    ck_assert_ptr_null(config.store_schema);
     ck_assert_int_eq(config.store_rows, 1000000);
     ck_assert_int_eq(config.max_waiters, 10000);
     ck_assert_int_eq(config.log_level, LOG_INFO);

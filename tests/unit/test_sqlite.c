@@ -179,7 +179,8 @@ TEST(sqlite_reader_without_a_store_creates_no_file)
 {
     struct errmsg why = {""};
 
-    ck_assert_int_eq(store_open_shared(store_url(), &second, &why), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_open_shared(&(struct store_options){.url = store_url()}, &second, &why),
+                     ERR_NO_ENTRY);
     ck_assert_ptr_null(second);
     ck_assert_ptr_nonnull(strstr(why.text, store_path()));
     DIR *dir = opendir(store_folder());
@@ -202,139 +203,6 @@ TEST(sqlite_reader_sees_the_journal_of_the_owner)
 }
 
 /* ---- deleting while an owner runs ---- */
-
-static bool was_changed(const struct store_news *news, size_t question)
-{
-    for (size_t i = 0; i < news->n_changed; i++)
-        if (memcmp(news->changed[i], store_key_of(question), HASH_SIZE) == 0)
-            return true;
-    return false;
-}
-
-static void own_answers(size_t n)
-{
-    store = store_open_roomy(store_url());
-    for (size_t i = 0; i < n; i++) {
-        store_add_batch(store, i, 1);
-        store_end_answered(store, i, i % 3 ? "milvali.com" : "other.com", STORE_DAY_MS);
-    }
-    second = store_open_second(store_url());
-}
-
-TEST(sqlite_owner_gets_each_external_deletion_until_it_is_confirmed)
-{
-    struct store_news news;
-    size_t n;
-
-    own_answers(200);
-    ck_assert_uint_eq(store_take_news(store, 0).n_changed, 0);
-    ck_assert(!store_changes_pending(second));
-    ck_assert_int_eq(store_forget_address(second, "Info@OTHER.com", &n), ERR_OK);
-    ck_assert_uint_eq(n, 67);
-    for (int i = 0; i < 2; i++) {
-        news = store_news_since(store, 0);
-        ck_assert_uint_eq(news.n_changed, 67);
-        ck_assert(!news.has_more);
-        ck_assert(store_changes_pending(second));
-    }
-    for (size_t i = 0; i < 200; i++)
-        ck_assert_int_eq(was_changed(&news, i), i % 3 == 0);
-    ck_assert_int_eq(store_confirm_news(store, &news), ERR_OK);
-    ck_assert(!store_changes_pending(second));
-    ck_assert_uint_eq(store_news_since(store, 0).n_changed, 0);
-}
-
-/* What is deleted between the read and its confirmation stays for the next read. */
-TEST(sqlite_confirmation_is_of_what_was_read)
-{
-    own_answers(2);
-    ck_assert_int_eq(store_forget_key(second, store_key_of(0)), ERR_OK);
-    struct store_news news = store_news_since(store, 0);
-    ck_assert_int_eq(store_forget_key(second, store_key_of(1)), ERR_OK);
-    for (int i = 0; i < 2; i++) { /* the confirmation may be repeated */
-        ck_assert_int_eq(store_confirm_news(store, &news), ERR_OK);
-        ck_assert(store_changes_pending(second));
-    }
-    news = store_take_news(store, 0);
-    ck_assert_uint_eq(news.n_changed, 1);
-    ck_assert(was_changed(&news, 1));
-    ck_assert(!store_changes_pending(second));
-}
-
-/* Each row is a record, but only one has a key. */
-TEST(sqlite_news_beyond_the_limit_are_read_after_the_first_are_confirmed)
-{
-    size_t n;
-
-    own_answers(1);
-    ck_assert_int_eq(store_forget_key(second, store_key_of(0)), ERR_OK);
-    for (int i = 0; i < STORE_NEWS_ROWS; i++)
-        ck_assert_int_eq(store_forget_address(second, "other@milvali.com", &n), ERR_OK);
-    struct store_news news = store_take_news(store, 0);
-    ck_assert_uint_eq(news.n_changed, 1);
-    ck_assert(news.has_more);
-    ck_assert(store_changes_pending(second));
-    ck_assert(!store_take_news(store, 0).has_more);
-    ck_assert(!store_changes_pending(second));
-}
-
-/* A result that the owner has in memory only, until its disk works: it is stored before the owner
- * confirms the deletion, and the second deletion finds it. */
-TEST(sqlite_deletion_waits_for_the_owner_even_if_nothing_was_found)
-{
-    size_t n;
-
-    own_answers(1);
-    store_add_batch(store, 1, 1);
-    ck_assert_int_eq(store_forget_address(second, "info@milvali.com", &n), ERR_OK);
-    ck_assert_uint_eq(n, 0);
-    ck_assert(store_changes_pending(second));
-    store_end_answered(store, 1, "milvali.com", STORE_DAY_MS);
-    ck_assert_uint_eq(store_take_news(store, 0).n_changed, 0);
-    ck_assert(!store_changes_pending(second));
-    ck_assert_int_eq(store_forget_address(second, "info@milvali.com", &n), ERR_OK);
-    ck_assert_uint_eq(n, 1);
-    struct store_news news = store_take_news(store, 0);
-    ck_assert(was_changed(&news, 1));
-}
-
-TEST(sqlite_owner_gets_deleted_questions_and_domains)
-{
-    size_t n;
-
-    own_answers(4);
-    ck_assert_int_eq(store_forget_key(second, store_key_of(1)), ERR_OK);
-    ck_assert_int_eq(store_forget_domain(second, "other.com", NULL, NULL, &n), ERR_OK);
-    ck_assert_uint_eq(n, 2);
-    struct store_news news = store_take_news(store, 0);
-    ck_assert(was_changed(&news, 0) && was_changed(&news, 1) && was_changed(&news, 3));
-    ck_assert(!was_changed(&news, 2));
-    ck_assert_int_eq(store_kept(store, 0), ERR_NO_ENTRY);
-    ck_assert_int_eq(store_kept(store, 1), ERR_NO_ENTRY);
-    ck_assert_int_eq(store_kept(store, 2), ERR_OK);
-}
-
-TEST(sqlite_changes_are_not_stored_without_an_owner)
-{
-    size_t n;
-
-    own_answers(3);
-    store_close(TAKE(store));
-    ck_assert_int_eq(store_forget_address(second, "info@milvali.com", &n), ERR_OK);
-    ck_assert_uint_eq(n, 2);
-    ck_assert(!store_changes_pending(second));
-    store = store_open_roomy(store_url());
-    ck_assert_uint_eq(store_take_news(store, 0).n_changed, 0); /* its memory never contained them */
-    ck_assert(!store_changes_pending(second));
-}
-
-TEST(sqlite_news_have_the_pause_of_another_process)
-{
-    own_answers(1);
-    ck_assert(!store_news_since(store, 0).paused);
-    ck_assert_int_eq(store_set_paused(second, true), ERR_OK);
-    ck_assert(store_news_since(store, 0).paused);
-}
 
 TEST(sqlite_limit_counts_external_deletions)
 {
@@ -362,6 +230,13 @@ TEST(sqlite_limit_counts_external_deletions)
 
 /* ---- secure deletion ---- */
 
+static void own_answers(void)
+{
+    store = store_open_roomy(store_url());
+    store_add_answered(300);
+    second = store_open_second(store_url());
+}
+
 static void assert_forgotten_by(struct store *who)
 {
     size_t n;
@@ -375,14 +250,14 @@ static void assert_forgotten_by(struct store *who)
 
 TEST(sqlite_deleted_address_leaves_no_byte)
 {
-    own_answers(300);
+    own_answers();
     store_close(TAKE(second));
     assert_forgotten_by(store);
 }
 
 TEST(sqlite_address_deleted_externally_leaves_no_byte)
 {
-    own_answers(300);
+    own_answers();
     assert_forgotten_by(second);
 }
 

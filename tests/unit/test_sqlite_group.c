@@ -127,7 +127,7 @@ TEST(group_writes_the_same_rows_as_one_by_one)
     ck_assert_ptr_nonnull(strstr(together, "batch-1"));
 }
 
-RANGE_TEST(group_is_possible_in_each_store, 0, STORES)
+RANGE_TEST(group_is_possible_in_each_store, 0, IN_POSTGRES)
 {
     open_with_batches(store_url_of(_i));
     ck_assert(store_has_groups(store));

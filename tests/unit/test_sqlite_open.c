@@ -91,7 +91,8 @@ static void assert_refused(enum err wanted, const char *words)
     ck_assert_ptr_null(store);
     ck_assert_msg(strstr(why.text, store_path()) != NULL, "%s", why.text);
     ck_assert_msg(strstr(why.text, words) != NULL, "%s", why.text);
-    ck_assert_int_eq(store_open_shared(store_url(), &store, &why), wanted);
+    ck_assert_int_eq(store_open_shared(&(struct store_options){.url = store_url()}, &store, &why),
+                     wanted);
     ck_assert_ptr_null(store);
     struct content after = content_of(""), log_after = content_of("-wal");
     ck_assert_uint_eq(after.len, before.len);
@@ -280,7 +281,8 @@ TEST(sqlite_older_store_is_migrated_by_its_owner_only)
 {
     make_a_store();
     run_sql(SCHEMA_2);
-    ck_assert_int_eq(store_open_shared(store_url(), &store, &why), ERR_STORE_DAMAGED);
+    ck_assert_int_eq(store_open_shared(&(struct store_options){.url = store_url()}, &store, &why),
+                     ERR_STORE_DAMAGED);
     ck_assert_ptr_null(store);
     ck_assert_ptr_nonnull(strstr(why.text, "older emailsd"));
     ck_assert_int_eq(try_to_open(), ERR_OK);
@@ -370,7 +372,8 @@ TEST(sqlite_long_path_does_not_cut_the_reason)
     store_close(TAKE(store));
     ck_assert_int_eq(store_open(&options, &store, &why), ERR_STORE_REFUSED);
     ck_assert_ptr_nonnull(strstr(why.text, "chmod 600"));
-    ck_assert_int_eq(store_open_shared(url, &store, &why), ERR_STORE_REFUSED);
+    ck_assert_int_eq(store_open_shared(&(struct store_options){.url = url}, &store, &why),
+                     ERR_STORE_REFUSED);
     ck_assert_ptr_nonnull(strstr(why.text, "chmod 600"));
 }
 

@@ -13,20 +13,25 @@ static struct errmsg why;
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
 
+static enum err check(const char *url)
+{
+    return store_check(&(struct store_options){.url = url}, &why);
+}
+
 static void check_below(const char *path, enum err wanted)
 {
     char url[PATH_MAX];
 
     snprintf(url, sizeof url, "sqlite:%s%s", store_folder(), path);
-    ck_assert_msg(store_check(url, &why) == wanted, "%s: %s", url, why.text);
+    ck_assert_msg(check(url) == wanted, "%s: %s", url, why.text);
 }
 
 TEST(store_check_accepts_a_folder_that_could_be_created)
 {
     check_below("/emailsd.db", ERR_OK);
     check_below("/a/b/emailsd.db", ERR_OK);
-    ck_assert_int_eq(store_check("sqlite:emailsd.db", &why), ERR_OK);
-    ck_assert_int_eq(store_check("memory:", &why), ERR_OK);
+    ck_assert_int_eq(check("sqlite:emailsd.db"), ERR_OK);
+    ck_assert_int_eq(check("memory:"), ERR_OK);
     ck_assert_int_eq(access(store_path(), F_OK), -1);
 }
 
@@ -48,8 +53,8 @@ TEST(store_check_rejects_a_folder_that_cannot_be_written)
 
     if (before == 0)
         ck_assert_int_eq(seteuid(65534), 0);
-    ck_assert_int_eq(store_check("sqlite:/proc/a/emailsd.db", &why), ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(store_check("sqlite:/nonexistent/x/y.db", &why), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(check("sqlite:/proc/a/emailsd.db"), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(check("sqlite:/nonexistent/x/y.db"), ERR_STORAGE_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(why.text, "/: "));
     ck_assert_int_eq(seteuid(before), 0);
 }
@@ -59,6 +64,6 @@ static const char *const invalid_urls[] = {
 
 LOOP_TEST(store_check_rejects_an_invalid_url, invalid_urls)
 {
-    ck_assert_int_eq(store_check(invalid_urls[_i], &why), ERR_STORE_REFUSED);
+    ck_assert_int_eq(check(invalid_urls[_i]), ERR_STORE_REFUSED);
     ck_assert_str_ne(why.text, "");
 }

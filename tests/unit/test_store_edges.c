@@ -4,9 +4,11 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 static size_t count_failed(void)
 {
@@ -127,17 +129,17 @@ RANGE_TEST(store_trims_accounts_without_being_opened_again, 0, STORES)
 }
 
 /* The limit was lowered: each end deletes a part, so that the engine is not delayed. */
-TEST(store_records_shrink_in_steps)
+RANGE_TEST(store_records_shrink_in_steps, IN_FILE, STORES)
 {
     struct store_stats stats;
     size_t before = 900;
 
-    store = store_open_limited(store_url(), 10, 1000);
+    store = store_open_limited(store_url_of(_i), 10, 1000);
     for (size_t i = 0; i < before; i += 100)
         ck_assert_int_eq(store_end_batch(store, store_add_batch(store, i, 100), &store_failed),
                          ERR_OK);
     store_close(TAKE(store));
-    store = store_open_limited(store_url(), 10, 0);
+    store = store_open_limited(store_url_of(_i), 10, 0);
     for (size_t ends = 1; before > 0; ends++) {
         ck_assert_uint_le(ends, 9);
         store_add_batch(store, 900 + ends, 1);

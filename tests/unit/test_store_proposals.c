@@ -3,10 +3,12 @@
  * proposal changes nothing until the owner has checked it. */
 #include "tests/unit/store_fixture.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 #include <stdio.h>
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 static const struct store_end unknown = {
     .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS};
@@ -107,14 +109,14 @@ RANGE_TEST(store_proposal_needs_an_unknown_task, 0, STORES)
     ck_assert_int_eq(store_proposal_state(store, store_tracking_id(3), &state), ERR_NO_ENTRY);
 }
 
-TEST(store_proposal_of_another_process_outlives_the_owner)
+RANGE_TEST(store_proposal_of_another_process_outlives_the_owner, IN_FILE, STORES)
 {
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     int64_t batch = add_unknown(0, 1);
-    struct store *other = store_open_second(store_url());
+    struct store *other = store_open_second(store_url_of(_i));
     ck_assert_int_eq(store_propose_batch(other, store_tracking_id(0), "b-1"), ERR_OK);
     store_close(other);
     store_close(store);
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     ck_assert_int_eq(proposals().batch, batch);
 }

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define BODY "{\"status\":\"COMPLETED\",\"found\":[\"Info@Milvali.com\"]}"
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 /* ---- ends with raw bytes, and what is stored ---- */
 
@@ -152,6 +154,8 @@ RANGE_TEST(store_long_raw_result_is_cut, 0, STORES)
 static void open_with_limits(int which, size_t rows, size_t bytes)
 {
     const struct store_options options = {.url = store_url_of(which),
+                                          .schema = store_schema(),
+                                          .statement_ms = STORE_TEST_MS,
                                           .max_answers = 10,
                                           .max_ended = 100,
                                           .max_raw = rows,

@@ -4,11 +4,13 @@
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 static const struct store_end unknown = {
     .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS + 5};

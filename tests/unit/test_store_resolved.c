@@ -3,10 +3,12 @@
  * and how the owner learns what another process has refunded. */
 #include "tests/unit/store_fixture.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 #include <string.h>
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 static const struct store_end unknown = {
     .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = STORE_NOW_MS};
@@ -213,11 +215,11 @@ static size_t n_not_taken(void)
     return news.n_not_taken;
 }
 
-TEST(store_owner_gets_a_refund_of_another_process_until_it_is_confirmed)
+RANGE_TEST(store_owner_gets_a_refund_of_another_process_until_it_is_confirmed, IN_FILE, STORES)
 {
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     add_unknown(0, 2);
-    struct store *other = store_open_second(store_url());
+    struct store *other = store_open_second(store_url_of(_i));
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
     ck_assert_uint_eq(store_news_since(store, 0).n_not_taken, 1);
     ck_assert_uint_eq(n_not_taken(), 1);
@@ -232,13 +234,13 @@ static void ignore_account(void *arg, const char *client, int64_t credits)
 }
 
 /* So that the owner does not count a refund a second time, which its accounts contain already. */
-TEST(store_accounts_say_which_refunds_they_contain)
+RANGE_TEST(store_accounts_say_which_refunds_they_contain, IN_FILE, STORES)
 {
     int64_t credits = 0, before = -1, after = -1;
 
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     add_unknown(0, 3);
-    struct store *other = store_open_second(store_url());
+    struct store *other = store_open_second(store_url_of(_i));
     ck_assert_int_eq(store_accounts(store, 0, ignore_account, &credits, &before), ERR_OK);
     ck_assert_int_eq(credits, 3);
     ck_assert_int_eq(before, 0);
@@ -255,19 +257,19 @@ TEST(store_accounts_say_which_refunds_they_contain)
     store_close(other);
 }
 
-TEST(store_owner_gets_no_refund_of_its_own)
+RANGE_TEST(store_owner_gets_no_refund_of_its_own, IN_FILE, STORES)
 {
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     add_unknown(0, 1);
     ck_assert_int_eq(store_resolve_not_taken(store, store_tracking_id(0), STORE_NOW_MS), ERR_OK);
     ck_assert_uint_eq(n_not_taken(), 0);
 }
 
-TEST(store_that_rejects_a_refund_records_nothing)
+RANGE_TEST(store_that_rejects_a_refund_records_nothing, IN_FILE, STORES)
 {
-    store = store_open_roomy(store_url());
+    store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
-    struct store *other = store_open_second(store_url());
+    struct store *other = store_open_second(store_url_of(_i));
     ck_assert_int_eq(store_resolve_not_taken(other, store_tracking_id(0), STORE_NOW_MS),
                      ERR_NO_ENTRY);
     ck_assert_uint_eq(n_not_taken(), 0);

@@ -6,9 +6,11 @@
 #include "base/mem.h"
 #include "tests/unit/store_batches.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 /* ---- the writes ---- */
 

@@ -20,8 +20,8 @@ static enum err put(struct sqlite_store *s, const struct result *result)
         return sql_exec(s, NULL, SQL_PUT_ANSWER, "ktttii", result->key, result->domain,
                         result->bodies[RESULT_JSON].data, charged, result->fetched_ms,
                         result->expires_ms);
-    return sql_exec(s, NULL, SQL_PUT_FAILURE, "ktttii", result->key, err_row(result->err)->code,
-                    result->detail ? result->detail : "", charged, result->fetched_ms,
+    return sql_exec(s, NULL, SQL_PUT_FAILURE, "ktttii", result->key, store_code_of(result->err),
+                    store_or_empty(result->detail), charged, result->fetched_ms,
                     result->expires_ms);
 }
 
@@ -71,40 +71,22 @@ enum err sqlite_keep(struct sqlite_store *s, const struct result *result)
 
 enum { KEY, BODY, CODE, DETAIL, CHARGED, FETCHED, EXPIRES };
 
-static enum charged charged_of(const char *word)
-{
-    return strcmp(word, charged_word(CHARGED_NO)) == 0    ? CHARGED_NO
-           : strcmp(word, charged_word(CHARGED_YES)) == 0 ? CHARGED_YES
-                                                          : CHARGED_MAYBE;
-}
-
-static const struct result *failure_of(sqlite3_stmt *row)
-{
-    const char *code = sql_text(row, CODE), *detail = sql_text(row, DETAIL);
-    const struct err_row *known = err_row_by_code(code, strlen(code));
-    int64_t fetched_ms = sqlite3_column_int64(row, FETCHED);
-
-    return result_new_failure(sql_key(row, KEY), known ? known->err : ERR_LOOKUP_FAILED,
-                              *detail ? detail : NULL, charged_of(sql_text(row, CHARGED)),
-                              fetched_ms, sqlite3_column_int64(row, EXPIRES) - fetched_ms);
-}
-
-static const struct result *answer_of(sqlite3_stmt *row)
-{
-    const char *body = sql_text(row, BODY);
-    const struct result_times times = {sqlite3_column_int64(row, FETCHED),
-                                       sqlite3_column_int64(row, EXPIRES)};
-
-    return result_from_json(sql_key(row, KEY), body, strlen(body), &times, NULL);
-}
-
-/* A row that is not a valid result is damage: an error, not a reason to pay again. */
 static enum err take(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
     const struct result **result = arg;
+    bool is_failure = sqlite3_column_type(row, BODY) == SQLITE_NULL;
+    const char *body = sql_text(row, BODY);
+    const struct store_answer answer = {.key = sql_key(row, KEY),
+                                        .body = is_failure ? NULL : body,
+                                        .body_len = strlen(body),
+                                        .code = sql_text(row, CODE),
+                                        .detail = sql_text(row, DETAIL),
+                                        .charged = sql_text(row, CHARGED),
+                                        .fetched_ms = sqlite3_column_int64(row, FETCHED),
+                                        .expires_ms = sqlite3_column_int64(row, EXPIRES)};
 
     (void)s;
-    *result = sqlite3_column_type(row, BODY) == SQLITE_NULL ? failure_of(row) : answer_of(row);
+    *result = store_result_of(&answer);
     return *result ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 

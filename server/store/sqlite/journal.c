@@ -5,17 +5,12 @@
 
 #define DROPPED_AT_ONCE INT64_C(200) /* old tasks per end of a task or batch; others wait */
 
-static const char *or_empty(const char *text)
-{
-    return text ? text : "";
-}
-
 /* ---- before a submit ---- */
 
 /* Returns ERR_OK if the batch is SENDING with these tasks. */
 static enum err is_begun(struct sqlite_store *s, const struct store_new_batch *new)
 {
-    enum err err = sql_is(s, SQL_IS_SENDING, "iti", new->number, or_empty(new->notify_token),
+    enum err err = sql_is(s, SQL_IS_SENDING, "iti", new->number, store_or_empty(new->notify_token),
                           (int64_t) new->n);
 
     for (size_t i = 0; i < new->n && !err; i++)
@@ -27,7 +22,7 @@ static enum err add_batch(struct sqlite_store *s, const struct store_new_batch *
 {
     int64_t changes = 0;
     enum err err = sql_exec(s, &changes, SQL_ADD_BATCH, "iti", new->number,
-                            or_empty(new->notify_token), new->wall_ms);
+                            store_or_empty(new->notify_token), new->wall_ms);
 
     if (!err && changes == 0)
         return is_begun(s, new);
@@ -67,7 +62,7 @@ enum err sqlite_sending(struct store *store, int64_t batch, int64_t day, const c
     err = sql_exec(s, NULL, SQL_REFUND_OPEN, "i", batch);
     if (!err)
         err = charge_again(s, batch, day);
-    if (!err && *or_empty(notify_token))
+    if (!err && *store_or_empty(notify_token))
         err = sql_exec(s, NULL, SQL_SET_TOKEN, "ti", notify_token, batch);
     if (!err)
         err = sql_exec(s, &changes, SQL_SET_STATE, "ti", store_batch_words[STORE_SENDING], batch);
@@ -177,11 +172,6 @@ enum err sqlite_split(struct store *store, int64_t batch, int64_t half,
 
 /* ---- completion ---- */
 
-static const char *code_of(enum err err)
-{
-    return err ? err_row(err)->code : "";
-}
-
 /* Runs for the batch of each deleted task. */
 static enum err task_dropped(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
@@ -207,7 +197,7 @@ enum err sqlite_has_ended(struct sqlite_store *s, const char *tracking_id,
                           const struct store_end *end)
 {
     return sql_is(s, SQL_HAS_ENDED, "tttt", tracking_id, store_task_words[end->state],
-                  or_empty(end->task_id), code_of(end->err));
+                  store_or_empty(end->task_id), store_code_of(end->err));
 }
 
 static enum err end_task(struct sqlite_store *s, const char *tracking_id,
@@ -215,8 +205,8 @@ static enum err end_task(struct sqlite_store *s, const char *tracking_id,
 {
     int64_t changes = 0, batch = 0;
     enum err err = sql_exec(s, &changes, SQL_END_TASK, "ttttit", store_task_words[end->state],
-                            or_empty(end->task_id), code_of(end->err), or_empty(end->detail),
-                            end->wall_ms, tracking_id);
+                            store_or_empty(end->task_id), store_code_of(end->err),
+                            store_or_empty(end->detail), end->wall_ms, tracking_id);
 
     if (!err && changes == 0)
         return sqlite_has_ended(s, tracking_id, end);
@@ -248,8 +238,8 @@ static enum err end_batch(struct sqlite_store *s, int64_t batch, const struct st
     if (err)
         return err;
     err = sql_exec(s, &changes, SQL_END_OPEN, "ttttii", store_task_words[end->state],
-                   or_empty(end->task_id), code_of(end->err), or_empty(end->detail), end->wall_ms,
-                   batch);
+                   store_or_empty(end->task_id), store_code_of(end->err),
+                   store_or_empty(end->detail), end->wall_ms, batch);
     if (!err && changes && end->raw_len) /* else it may have been deleted since */
         err = sql_exec(s, NULL, SQL_SET_RESPONSE, "bi", end->raw, response_len(end), batch);
     if (!err)

@@ -10,22 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Returns the index of a word; 0 if it is unknown, which the tables' checks exclude. */
-static size_t place_of(const char *word, const char *const *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(words[i], word) == 0)
-            return i;
-    return 0;
-}
-
-static enum err err_of(const char *code)
-{
-    const struct err_row *row = err_row_by_code(code, strlen(code));
-
-    return row ? row->err : ERR_OK;
-}
-
 /* ---- one task ---- */
 
 enum {
@@ -49,8 +33,6 @@ enum {
 /* Borrows the strings of the row. */
 static struct store_task task_of(sqlite3_stmt *row)
 {
-    const char *outcome = sql_text(row, OUTCOME);
-
     return (struct store_task){
         .tracking_id = sql_text(row, TRACKING_ID),
         .lookup_id = sql_text(row, LOOKUP_ID),
@@ -61,10 +43,9 @@ static struct store_task task_of(sqlite3_stmt *row)
                   .state = sql_text(row, STATE),
                   .country = sql_text(row, COUNTRY)},
         .client = sql_text(row, CLIENT),
-        .task_state = (enum store_task_state)place_of(*outcome ? outcome : "open", store_task_words,
-                                                      STORE_TASK_STATES),
+        .task_state = store_task_state_of(sql_text(row, OUTCOME)),
         .task_id = sql_text(row, TASK_ID),
-        .err = err_of(sql_text(row, CODE)),
+        .err = store_err_of(sql_text(row, CODE)),
         .detail = sql_text(row, DETAIL),
         .ended_ms = sqlite3_column_int64(row, ENDED),
     };
@@ -135,8 +116,7 @@ static enum err read_batch(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
     struct gathered gathered = {0};
     struct store_batch batch = {
         .number = sqlite3_column_int64(row, 0),
-        .state =
-            (enum store_batch_state)place_of(sql_text(row, 1), store_batch_words, STORE_DONE + 1),
+        .state = store_batch_state_of(sql_text(row, 1)),
         .batch_id = sql_text(row, 2),
         .risked = sqlite3_column_int64(row, 3) != 0,
         .intended_ms = sqlite3_column_int64(row, 4),
@@ -245,31 +225,23 @@ struct ended {
     const struct result *failure;
 };
 
-/* A task with a raw result was certainly paid for. */
-static enum charged charged_of(const char *outcome, bool has_raw)
-{
-    if (strcmp(outcome, store_task_words[STORE_NOT_CREATED]) == 0)
-        return CHARGED_NO;
-    return has_raw ? CHARGED_YES : CHARGED_MAYBE;
-}
-
 static enum err ended_lookup(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
 {
     struct ended *ended = arg;
-    const unsigned char *key = sql_key(row, 0);
-    const char *outcome = sql_text(row, 1), *detail = sql_text(row, 3);
-    enum err err = err_of(sql_text(row, 2));
+    const struct store_ended task = {.key = sql_key(row, 0),
+                                     .state = store_task_state_of(sql_text(row, 1)),
+                                     .code = sql_text(row, 2),
+                                     .detail = sql_text(row, 3),
+                                     .ended_ms = sqlite3_column_int64(row, 4),
+                                     .has_raw = sqlite3_column_int64(row, 5) != 0};
 
     (void)s;
-    if (!key || !*outcome || ended->failure || ended->answered)
+    if (!task.key || task.state == STORE_OPEN || ended->failure || ended->answered)
         return ERR_OK; /* still open, or already reported */
-    memcpy(ended->key, key, HASH_SIZE);
-    ended->answered = strcmp(outcome, store_task_words[STORE_ANSWERED]) == 0;
+    memcpy(ended->key, task.key, HASH_SIZE);
+    ended->answered = task.state == STORE_ANSWERED;
     if (!ended->answered)
-        ended->failure = result_new_failure(key, err ? err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
-                                            *detail ? detail : NULL,
-                                            charged_of(outcome, sqlite3_column_int64(row, 5) != 0),
-                                            sqlite3_column_int64(row, 4), 0);
+        ended->failure = store_failure_of(&task);
     return ERR_OK;
 }
 
@@ -301,8 +273,7 @@ static enum err count_batches(struct sqlite_store *s, sqlite3_stmt *row, void *a
     struct store_stats *stats = arg;
 
     (void)s;
-    stats->batches[place_of(sql_text(row, 0), store_batch_words, STORE_DONE + 1)] =
-        (size_t)sqlite3_column_int64(row, 1);
+    stats->batches[store_batch_state_of(sql_text(row, 0))] = (size_t)sqlite3_column_int64(row, 1);
     return ERR_OK;
 }
 
@@ -311,8 +282,7 @@ static enum err count_tasks(struct sqlite_store *s, sqlite3_stmt *row, void *arg
     struct store_stats *stats = arg;
 
     (void)s;
-    stats->tasks[place_of(sql_text(row, 0), store_task_words, STORE_TASK_STATES)] =
-        (size_t)sqlite3_column_int64(row, 1);
+    stats->tasks[store_task_state_of(sql_text(row, 0))] = (size_t)sqlite3_column_int64(row, 1);
     return ERR_OK;
 }
 

@@ -3,8 +3,6 @@
  * under an id, or it never accepted the task. */
 #include "store/sqlite/sqlite.h"
 
-#define NOT_TAKEN_DETAIL "the upstream did not accept the lookup, as the operator has found out"
-
 enum err sqlite_batch_of(struct store *store, const char *tracking_id, int64_t *ret_batch)
 {
     struct sqlite_store *s = sqlite_of(store);
@@ -49,13 +47,13 @@ static enum err not_taken(struct sqlite_store *s, const char *tracking_id, int64
 {
     int64_t changes = 0;
     enum err err =
-        sql_exec(s, &changes, SQL_SET_NOT_TAKEN, "ttit", err_row(ERR_UPSTREAM_ERROR)->code,
-                 NOT_TAKEN_DETAIL, wall_ms, tracking_id);
+        sql_exec(s, &changes, SQL_SET_NOT_TAKEN, "ttit", store_code_of(ERR_UPSTREAM_ERROR),
+                 STORE_NOT_TAKEN_DETAIL, wall_ms, tracking_id);
 
     if (err)
         return err;
     if (changes == 0)
-        return sql_is(s, SQL_IS_NOT_TAKEN, "tt", tracking_id, NOT_TAKEN_DETAIL);
+        return sql_is(s, SQL_IS_NOT_TAKEN, "tt", tracking_id, STORE_NOT_TAKEN_DETAIL);
     err = sql_exec(s, NULL, SQL_REFUND_UNKNOWN, "t", tracking_id);
     return err || s->is_owner ? err : sql_exec(s, NULL, SQL_ADD_NOT_TAKEN, "t", tracking_id);
 }
@@ -73,14 +71,11 @@ enum err sqlite_resolve_not_taken(struct store *store, const char *tracking_id, 
 static enum err end_unknown(struct sqlite_store *s, const char *tracking_id,
                             const struct store_end *end, const struct result *keep)
 {
-    const char *detail = end->detail ? end->detail : "", *code = "";
     int64_t changes = 0;
+    enum err err = sql_exec(s, &changes, SQL_END_UNKNOWN, "ttttit", store_task_words[end->state],
+                            store_or_empty(end->task_id), store_code_of(end->err),
+                            store_or_empty(end->detail), end->wall_ms, tracking_id);
 
-    if (end->err)
-        code = err_row(end->err)->code;
-    enum err err =
-        sql_exec(s, &changes, SQL_END_UNKNOWN, "ttttit", store_task_words[end->state],
-                 end->task_id ? end->task_id : "", code, detail, end->wall_ms, tracking_id);
     if (err)
         return err;
     if (changes == 0)

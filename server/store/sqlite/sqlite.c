@@ -355,13 +355,17 @@ static enum err hand_over(struct sqlite_store *s, enum err err, struct store **r
     return err;
 }
 
-enum err store_sqlite_check(const char *rest, struct errmsg *why)
+enum err store_sqlite_check(const char *rest, const struct store_options *options,
+                            struct errmsg *why)
 {
+    (void)options;
     return store_file_check(rest, why);
 }
 
-enum err store_sqlite_check_memory(const char *rest, struct errmsg *why)
+enum err store_sqlite_check_memory(const char *rest, const struct store_options *options,
+                                   struct errmsg *why)
 {
+    (void)options;
     if (!*rest)
         return ERR_OK;
     errmsg_set(why, "memory: accepts no path");
@@ -388,7 +392,7 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
 enum err store_sqlite_open_memory(const char *rest, const struct store_options *options,
                                   struct store **ret_store, struct errmsg *why)
 {
-    enum err err = store_sqlite_check_memory(rest, why);
+    enum err err = store_sqlite_check_memory(rest, options, why);
 
     if (err)
         return err;
@@ -400,8 +404,10 @@ enum err store_sqlite_open_memory(const char *rest, const struct store_options *
     return hand_over(s, err, ret_store);
 }
 
-enum err store_sqlite_open_shared(const char *rest, struct store **ret_store, struct errmsg *why)
+enum err store_sqlite_open_shared(const char *rest, const struct store_options *options,
+                                  struct store **ret_store, struct errmsg *why)
 {
+    (void)options;
     struct sqlite_store *s = new_store(rest, NULL);
     enum err err = store_file_prepare(rest, false, why);
 

@@ -17,6 +17,7 @@
 
 #include "base/errmsg.h"
 #include "store/driver.h"
+#include "store/words.h"
 
 #include <sqlite3.h>
 #include <stdatomic.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* test_sqlite_thread.c - tests the threads of the store with SQLite: writes and reads at the same
- * time, in a file and in memory. */
+/* test_store_threads.c - tests the threads of the store with each driver: writes and reads at the
+ * same time. */
 #include "base/mem.h"
 #include "store/calls.h"
 #include "tests/unit/store_fixture.h"
 
+#include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
 #include <poll.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define LONG_MS 180000
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
 
 static size_t n_returned;
 
@@ -57,7 +59,7 @@ static void post_all(struct store_calls *calls, const int64_t *batches)
     }
 }
 
-RANGE_TEST(sqlite_threads_write_and_read, 0, STORES)
+RANGE_TEST(store_threads_write_and_read, 0, STORES)
 {
     int64_t batches[BATCHES];
     struct inbox *inbox;

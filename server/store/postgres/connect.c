@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* connect.c - see postgres.h. Opens the connection, and configures its session.
+ *
+ * The session must be this process's own: a pooler that gives each transaction another server
+ * session would lose the settings below, durability included. A setting of our own marks the
+ * session; each heartbeat looks for it. */
+#include "store/postgres/postgres.h"
+
+#include "base/id.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OLDEST_SERVER 140000
+#define RETRY_MS      100 /* and at random up to */
+#define RETRY_JITTER_MS                                                                            \
+    400 /* more: after a restart of the server, not all clients come together                      \
+         */
+
+/* The connection settings. Without `jit=off`, the first statements with unnest() take 0.8 s. A
+ * `synchronous_commit` that the operator has set higher stays. */
+#define SETTINGS                                                                                   \
+    "SELECT set_config('emailsd.session', '%s', false),"                                           \
+    " set_config('search_path', '\"%s\", pg_temp', false),"                                        \
+    " set_config('jit', 'off', false),"                                                            \
+    " set_config('default_transaction_isolation', 'read committed', false),"                       \
+    " set_config('lock_timeout', '1s', false),"                                                    \
+    " set_config('statement_timeout', '0', false),"                                                \
+    " set_config('idle_in_transaction_session_timeout', '2s', false),"                             \
+    " set_config('idle_session_timeout', '0', false),"                                             \
+    " set_config('tcp_keepalives_idle', '10', false),"                                             \
+    " set_config('tcp_keepalives_interval', '3', false),"                                          \
+    " set_config('tcp_keepalives_count', '3', false),"                                             \
+    " set_config('client_min_messages', 'warning', false),"                                        \
+    " set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit')"            \
+    " IN ('off', 'local', 'remote_write') THEN 'on'"                                               \
+    " ELSE current_setting('synchronous_commit') END, false)"
+
+void pg_disconnect(struct pg_store *s)
+{
+    PQfinish(s->conn);
+    s->conn = NULL;
+    memset(s->is_prepared, 0, sizeof s->is_prepared);
+    s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
+}
+
+/* A commit that was cancelled while it waited for the synchronous standby succeeds with a
+ * warning. */
+static void receive_notice(void *arg, const PGresult *notice)
+{
+    struct pg_store *s = arg;
+    const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+
+    if (severity && state && strcmp(severity, "WARNING") == 0 && strcmp(state, "01000") == 0)
+        s->is_unsure = true;
+}
+
+/* ---- one host ---- */
+
+static enum err await_connection(PGconn *conn, int64_t until_ms, struct errmsg *why)
+{
+    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+
+    while (PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_FAILED &&
+           status != PGRES_POLLING_OK) {
+        if (!pg_wait(conn, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms)) {
+            errmsg_set(why, "PostgreSQL: no reply from '%.200s' in time", PQhost(conn));
+            return ERR_STORAGE_UNAVAILABLE;
+        }
+        status = PQconnectPoll(conn);
+    }
+    if (status == PGRES_POLLING_OK && PQsetnonblocking(conn, 1) == 0)
+        return ERR_OK;
+    pg_explain(why, PQerrorMessage(conn));
+    return ERR_STORAGE_UNAVAILABLE;
+}
+
+static enum err connect_to(struct pg_store *s, size_t host, struct errmsg *why)
+{
+    PGconn *conn;
+    enum err err = pg_target_start(s->target, host, &conn, why);
+
+    if (!err)
+        err = await_connection(conn, pg_now_ms() + s->connect_ms, why);
+    else
+        return err;
+    if (err)
+        PQfinish(conn);
+    else
+        s->conn = conn;
+    return err;
+}
+
+/* ---- the session ---- */
+
+static enum err reject(struct errmsg *why, const char *words)
+{
+    errmsg_set(why, "%s", words);
+    return ERR_STORE_REFUSED;
+}
+
+/* Results would be converted, and not come back byte for byte. */
+static enum err check_server(const struct pg_store *s, struct errmsg *why)
+{
+    const char *encoding = PQparameterStatus(s->conn, "server_encoding");
+
+    if (PQserverVersion(s->conn) < OLDEST_SERVER)
+        return reject(why, "PostgreSQL must be version 14 or later");
+    if (!encoding || strcmp(encoding, "UTF8") != 0)
+        return reject(why, "the encoding of the PostgreSQL database must be UTF8");
+    return ERR_OK;
+}
+
+/* In a statement of its own, because a pooler may give it another session. */
+static enum err check_session(struct pg_store *s, struct errmsg *why)
+{
+    autorows PGresult *rows = NULL;
+    enum err err = pg_run(s, "SELECT current_setting('emailsd.session', true)", &rows, why);
+
+    if (err || strcmp(pg_text(rows, 0, 0), s->session) == 0)
+        return err;
+    return reject(why, "the PostgreSQL URL leads to a pooler that gives each transaction another "
+                       "session; use the server itself, or a pooler in session mode");
+}
+
+static enum err configure(struct pg_store *s, struct errmsg *why)
+{
+    char settings[sizeof SETTINGS + ID_TEXT + 64];
+
+    id_new(s->session);
+    PQsetNoticeReceiver(s->conn, receive_notice, s);
+    snprintf(settings, sizeof settings, SETTINGS, s->session, pg_target_schema(s->target));
+    enum err err = check_server(s, why);
+    if (!err)
+        err = pg_run(s, settings, NULL, why);
+    return err ? err : check_session(s, why);
+}
+
+enum err pg_connect(struct pg_store *s, struct errmsg *why)
+{
+    enum err err = ERR_STORAGE_UNAVAILABLE;
+
+    for (size_t i = 0; i < pg_target_hosts(s->target) && err; i++) {
+        err = connect_to(s, i, why);
+        if (!err)
+            err = configure(s, why);
+        if (err && s->conn)
+            pg_disconnect(s);
+    }
+    if (err)
+        s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
+    s->heartbeat_ms = 0; /* the owner has a new session to report */
+    return err;
+}
+
+/* Detects a connection that broke since the last statement, before it costs one. */
+static void check_connection(struct pg_store *s)
+{
+    if (s->conn && (!PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD))
+        pg_disconnect(s);
+}
+
+enum err pg_ready(struct pg_store *s)
+{
+    struct errmsg why;
+    enum err err = ERR_OK;
+
+    check_connection(s);
+    if (!s->conn)
+        err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &why);
+    if (err)
+        return ERR_STORAGE_UNAVAILABLE;
+    return s->epoch ? pg_heartbeat_if_due(s) : ERR_OK;
+}

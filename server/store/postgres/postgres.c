@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* postgres.c - see postgres.h. Opens and closes the store. */
+#include "store/postgres/postgres.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+static bool is_durable(struct store *store)
+{
+    (void)store;
+    return true;
+}
+
+static void pg_close(struct store *store)
+{
+    struct pg_store *s = pg_of(store);
+
+    pg_release(s);
+    PQfinish(s->conn);
+    if (!s->is_reader)
+        pg_target_free(s->target);
+    free(s);
+}
+
+static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
+
+static const struct store_driver driver = {
+    .close = pg_close,
+    .is_durable = is_durable,
+    .open_reader = open_reader,
+    .heartbeat = pg_heartbeat,
+    .begin_batch = pg_begin_batch,
+    .sending = pg_sending,
+    .mark_not_sent = pg_mark_not_sent,
+    .mark_resubmitted = pg_mark_resubmitted,
+    .submitted = pg_submitted,
+    .split = pg_split,
+    .end_task = pg_end_task,
+    .end_batch = pg_end_batch,
+    .for_each_open_batch = pg_for_each_open_batch,
+    .each_unknown = pg_each_unknown,
+    .find_batch = pg_find_batch,
+    .batch_of = pg_batch_of,
+    .resolve_batch = pg_resolve_batch,
+    .resolve_not_taken = pg_resolve_not_taken,
+    .resolve_task = pg_resolve_task,
+    .read_batch = pg_read_batch,
+    .each_response = pg_each_response,
+    .propose_batch = pg_propose_batch,
+    .drop_proposal = pg_drop_proposal,
+    .proposal_state = pg_proposal_state,
+    .read_news = pg_read_news,
+    .confirm_news = pg_confirm_news,
+    .each_raw = pg_each_raw,
+    .put_parsed = pg_put_parsed,
+    .accounts = pg_accounts,
+    .last_day = pg_last_day,
+    .paused = pg_paused,
+    .set_paused = pg_set_paused,
+    .try = pg_try,
+    .find = pg_find,
+    .find_lookup = pg_find_lookup,
+    .forget_key = pg_forget_key,
+    .forget_domain = pg_forget_domain,
+    .forget_address = pg_forget_address,
+    .changes_pending = pg_changes_pending,
+    .trim = pg_trim,
+    .stats = pg_stats,
+};
+
+static struct pg_store *new_store(struct pg_target *target, const struct store_options *options)
+{
+    struct pg_store *s = xcalloc(1, sizeof *s);
+
+    s->store.driver = &driver;
+    s->target = target;
+    s->wait_ms = PG_COMMAND_MS;
+    s->connect_ms = options->statement_ms ? options->statement_ms : PG_FIRST_MS;
+    s->service_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
+    return s;
+}
+
+/* The owner is in service, and so is its reader. */
+static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
+{
+    const struct pg_store *s = pg_of(store);
+    struct pg_store *reader = xcalloc(1, sizeof *reader);
+
+    reader->store.driver = &driver;
+    reader->target = s->target;
+    reader->is_reader = true;
+    reader->wait_ms = reader->connect_ms = reader->service_ms = s->service_ms;
+    enum err err = pg_connect(reader, why);
+    if (err)
+        pg_close(&reader->store);
+    else
+        *ret_reader = &reader->store;
+    return err;
+}
+
+/* Counts rows for the limits, and discards changes recorded for an earlier owner, whose memory is
+ * gone. */
+static enum err take_stock(struct pg_store *s, struct errmsg *why)
+{
+    autorows PGresult *answers = NULL, *ended = NULL;
+    enum err err = pg_write(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
+
+    if (!err)
+        err = pg_query(s, &answers, SQL_COUNT_ANSWERS, "");
+    if (!err)
+        err = pg_query(s, &ended, SQL_COUNT_ENDED, "");
+    if (err) {
+        errmsg_set(why, "PostgreSQL: cannot count the rows");
+        return err;
+    }
+    s->n_answers = pg_int(answers, 0, 0);
+    s->n_ended = pg_int(ended, 0, 0);
+    return ERR_OK;
+}
+
+/* Takes the limits of an owner. */
+static enum err own(struct pg_store *s, const struct store_options *options, struct errmsg *why)
+{
+    id_new(s->id);
+    s->max_answers = options->max_answers;
+    s->max_ended = options->max_ended;
+    s->max_raw = options->max_raw ? options->max_raw : STORE_RAW_ROWS;
+    s->max_raw_bytes = options->max_raw_bytes ? options->max_raw_bytes : STORE_RAW_BYTES;
+    enum err err = pg_claim(s, why);
+    if (!err)
+        err = take_stock(s, why);
+    s->wait_ms = s->connect_ms;
+    return err;
+}
+
+static enum err open_store(const struct store_options *options, bool is_owner,
+                           struct store **ret_store, struct errmsg *why)
+{
+    struct pg_target *target;
+    enum err err = pg_target_new(options, &target, why);
+
+    if (err)
+        return err;
+    struct pg_store *s = new_store(target, options);
+    err = pg_connect(s, why);
+    if (!err)
+        err = pg_prepare_schema(s, is_owner, why);
+    if (!err && is_owner)
+        err = own(s, options, why);
+    if (err)
+        pg_close(&s->store);
+    else
+        *ret_store = &s->store;
+    return err;
+}
+
+enum err store_postgres_check(const char *rest, const struct store_options *options,
+                              struct errmsg *why)
+{
+    struct pg_target *target = NULL;
+    enum err err = pg_target_new(options, &target, why);
+
+    (void)rest;
+    if (!err)
+        pg_target_free(target);
+    return err;
+}
+
+enum err store_postgres_open(const char *rest, const struct store_options *options,
+                             struct store **ret_store, struct errmsg *why)
+{
+    (void)rest;
+    return open_store(options, true, ret_store, why);
+}
+
+enum err store_postgres_open_shared(const char *rest, const struct store_options *options,
+                                    struct store **ret_store, struct errmsg *why)
+{
+    (void)rest;
+    return open_store(options, false, ret_store, why);
+}

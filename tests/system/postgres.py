@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""postgres.py - a PostgreSQL server of a test's own.
+
+It runs as an unprivileged user, because it rejects root, in a temporary folder, with a socket there and no network.
+It ends with the test, and the kernel kills it if the test run is killed. fsync is off except where a test is about
+durability.
+"""
+import glob
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from waiting import PATIENCE_S
+
+NOBODY = 65534
+READY = "database system is ready to accept connections"
+
+
+def programs():
+    """Returns the folder of the highest version; a missing server is never a reason to skip a test."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
+    assert found, "no PostgreSQL server: install postgresql"
+    return found[-1]
+
+
+def unprivileged(argv):
+    """Returns the command that runs `argv` without privileges, and ends it with this process."""
+    user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
+    return ["setpriv", *user, "--pdeathsig", "QUIT", *map(str, argv)]
+
+
+class Postgres:
+    def __init__(self, *settings):
+        top = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.mkdtemp(prefix="emailsd-pg-", dir=top)
+        self.settings = settings or ("fsync=off",)
+        self.url = f"postgresql:///postgres?host={self.folder}&user=postgres"
+        self.process = None
+        if os.geteuid() == 0:
+            os.chown(self.folder, NOBODY, NOBODY)
+        self._run("initdb", "--pgdata", f"{self.folder}/data", "--username=postgres", "--auth=trust", "--no-sync",
+                  "--encoding=UTF8", "--locale=C")
+        self.start()
+
+    def _run(self, name, *arguments):
+        done = subprocess.run(unprivileged([f"{programs()}/{name}", *arguments]), cwd="/", capture_output=True,
+                              text=True, timeout=PATIENCE_S, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self):
+        argv = [f"{programs()}/postgres", "-D", f"{self.folder}/data"]
+        for setting in (f"unix_socket_directories={self.folder}", "listen_addresses=", *self.settings):
+            argv += ["-c", setting]
+        self.process = subprocess.Popen(unprivileged(argv), cwd="/", stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            if READY in line:
+                return
+        raise AssertionError("PostgreSQL did not start")
+
+    def stop(self, number=signal.SIGQUIT):
+        """SIGQUIT ends it as a crash would."""
+        if self.process:
+            self.process.send_signal(number)
+            self.process.communicate(timeout=PATIENCE_S)
+            self.process = None
+
+    def give(self, path, name):
+        """Copies a file into the folder, as one of the server's own; returns its path."""
+        own = f"{self.folder}/{name}"
+        shutil.copy(path, own)
+        os.chmod(own, 0o600)
+        if os.geteuid() == 0:
+            os.chown(own, NOBODY, NOBODY)
+        return own
+
+    def require_password(self, authority, role, password):
+        """Listens on a port of 127.0.0.1 too, there with TLS and for that role; returns the port."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        cert, key = authority.sign("postgres")
+        self.query(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'; GRANT CREATE ON DATABASE postgres TO {role}")
+        rules = pathlib.Path(self.folder, "data/pg_hba.conf")
+        rules.write_text(f"hostssl all {role} 127.0.0.1/32 scram-sha-256\nlocal all postgres trust\n")
+        self.stop()
+        self.settings += ("listen_addresses=127.0.0.1", f"port={port}", "ssl=on",
+                          f"ssl_cert_file={self.give(cert, 'cert')}", f"ssl_key_file={self.give(key, 'key')}")
+        self.url += f"&port={port}"
+        self.start()
+        return port
+
+    def query_text(self, sql):
+        return self._run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1",
+                         "--dbname", self.url, "--command", sql)
+
+    def query(self, sql):
+        """Returns the rows as lists of text."""
+        return [line.split("|") for line in self.query_text(sql).splitlines()]
+
+    def close(self):
+        self.stop()
+        shutil.rmtree(self.folder)
+
+
+class Store:
+    """A schema of a server: to a test that compares records, what the path of a file is."""
+
+    def __init__(self, server, schema):
+        self.server, self.schema = server, schema
+        self.flags = ["--store", server.url, "--store-schema", schema]
+
+    def exists(self):
+        return self.server.query(f"SELECT to_regclass('{self.schema}.tasks') IS NOT NULL") == [["t"]]
+
+    def rows(self, table):
+        if not self.exists():
+            return []
+        out = self.server.query_text(f"SELECT json_agg(t) FROM {self.schema}.{table} t")
+        return json.loads(out) if out.strip() else []

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* test_postgres.c - tests the store in PostgreSQL beyond the promises of every store: one owner at
+ * a time, and a server that is slow, restarted, or does not answer. */
+#include "base/mem.h"
+#include "tests/unit/store_fixture.h"
+
+#include "store/postgres/postgres.h"
+#include "tests/support/postgres_server.h"
+#include "tests/support/suite.h"
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+FIXTURE(store_fixture_setup, store_fixture_teardown);
+BEFORE_TESTS(postgres_server_start);
+
+/* ---- an operator's session ---- */
+
+static PGconn *operator_session(void)
+{
+    char path[80];
+    PGconn *conn = PQconnectdb(postgres_server_url());
+
+    snprintf(path, sizeof path, "SET search_path = %s", store_schema());
+    ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
+    PQclear(PQexec(conn, path));
+    return conn;
+}
+
+/* Runs a statement and returns its first value. */
+static int64_t run(PGconn *conn, const char *sql)
+{
+    PGresult *rows = PQexec(conn, sql);
+    bool has_rows = PQresultStatus(rows) == PGRES_TUPLES_OK && PQntuples(rows) > 0;
+
+    ck_assert_msg(has_rows || PQresultStatus(rows) == PGRES_COMMAND_OK, "%s: %s", sql,
+                  PQresultErrorMessage(rows));
+    int64_t value = has_rows ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : 0;
+    PQclear(rows);
+    return value;
+}
+
+static int64_t run_once(const char *sql)
+{
+    PGconn *conn = operator_session();
+    int64_t value = run(conn, sql);
+
+    PQfinish(conn);
+    return value;
+}
+
+/* A store that has lost its connection connects again, but not immediately. */
+static void await_write(void)
+{
+    while (store_try(store, STORE_NOW_MS))
+        ;
+}
+
+/* ---- one owner ---- */
+
+static atomic_bool is_over;
+
+static void *keep_busy(void *arg)
+{
+    bool paused;
+
+    while (!atomic_load(&is_over))
+        ck_assert_int_eq(store_paused(arg, &paused), ERR_OK);
+    return NULL;
+}
+
+TEST(postgres_has_one_owner_at_a_time)
+{
+    const struct store_options options = {.url = postgres_server_url(), .schema = store_schema()};
+    struct store *second = NULL;
+    struct errmsg why = {""};
+    pthread_t thread;
+
+    store = store_open_roomy(postgres_server_url());
+    ck_assert_int_eq(pthread_create(&thread, NULL, keep_busy, store), 0);
+    ck_assert_int_eq(store_open(&options, &second, &why), ERR_STORE_BUSY);
+    ck_assert_ptr_nonnull(strstr(why.text, store_schema()));
+    ck_assert_ptr_null(second);
+    atomic_store(&is_over, true);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_OK);
+}
+
+TEST(postgres_released_by_its_owner_has_a_new_one)
+{
+    for (int64_t epoch = 1; epoch <= 3; epoch++) {
+        store = store_open_roomy(postgres_server_url());
+        ck_assert_int_eq(pg_of(store)->epoch, epoch);
+        store_close(TAKE(store));
+    }
+}
+
+TEST(postgres_of_a_killed_owner_has_a_new_one)
+{
+    int status;
+
+    pid_t pid = fork();
+    if (pid == 0) {
+        store = store_open_roomy(postgres_server_url());
+        store_add_batch(store, 0, 2);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    store = store_open_roomy(postgres_server_url());
+    ck_assert_int_eq(pg_of(store)->epoch, 2);
+    ck_assert_uint_eq(store_look(store, 0).n_batches, 1);
+}
+
+TEST(postgres_replaced_owner_reads_but_changes_nothing)
+{
+    struct store_stats stats;
+
+    store = store_open_roomy(postgres_server_url());
+    store_add_batch(store, 0, 1);
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    int64_t batch = store_add_batch(store, 1, 1);
+    run_once("UPDATE leadership SET epoch = epoch + 1, leader = 'other'");
+    ck_assert_int_eq(store_submitted(store, batch, "b-1", STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(store_set_paused(store, true), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(store_look(store, batch).state, STORE_SENDING);
+    ck_assert_int_eq(store_kept(store, 0), ERR_OK);
+    ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
+    ck_assert_int_eq(run_once("SELECT count(*) FROM settings WHERE name = 'paused'"), 0);
+    store_close(TAKE(store)); /* does not release what it does not own */
+    ck_assert_int_eq(run_once("SELECT count(*) FROM leadership WHERE leader = 'other'"), 1);
+}
+
+/* ---- another process ---- */
+
+TEST(postgres_owner_confirms_what_another_process_deleted)
+{
+    size_t n = 0;
+
+    store = store_open_roomy(postgres_server_url());
+    store_add_batch(store, 0, 2);
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    store_end_answered(store, 1, "other.com", STORE_DAY_MS);
+    struct store *other = store_open_second(postgres_server_url());
+    ck_assert(!store_changes_pending(other));
+    ck_assert_int_eq(store_forget_address(other, "INFO@milvali.com", &n), ERR_OK);
+    ck_assert_uint_eq(n, 1);
+    ck_assert(store_changes_pending(other));
+    const struct store_news news = store_news_since(store, 0);
+    ck_assert_uint_eq(news.n_changed, 1);
+    ck_assert_mem_eq(news.changed[0], store_key_of(0), HASH_SIZE);
+    ck_assert(store_changes_pending(other));
+    ck_assert_int_eq(store_confirm_news(store, &news), ERR_OK);
+    ck_assert(!store_changes_pending(other));
+    ck_assert_uint_eq(store_news_since(store, 0).n_changed, 0);
+    store_close(other);
+}
+
+/* ---- faults ---- */
+
+#define TERMINATE                                                                                  \
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'emailsd'"
+
+TEST(postgres_lost_connection_is_replaced)
+{
+    store = store_open_roomy(postgres_server_url());
+    int64_t batch = store_add_batch(store, 0, 1);
+    for (int i = 0; i < 3; i++) {
+        run_once(TERMINATE);
+        enum err err = store_mark_not_sent(store, batch);
+        ck_assert(!err || err == ERR_STORAGE_UNAVAILABLE);
+        await_write();
+        ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
+    }
+    ck_assert_int_eq(pg_of(store)->epoch, 1);
+}
+
+TEST(postgres_statement_ends_at_its_limit)
+{
+    PGconn *conn = operator_session();
+
+    store = store_open_roomy(postgres_server_url());
+    pg_of(store)->wait_ms = 200;
+    run(conn, "BEGIN");
+    run(conn, "LOCK TABLE settings");
+    ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_ptr_null(pg_of(store)->conn);
+    run(conn, "ROLLBACK");
+    PQfinish(conn);
+    pg_of(store)->wait_ms = STORE_TEST_MS;
+    await_write();
+}
+
+TEST(postgres_owner_in_service_waits_for_a_shorter_time)
+{
+    const struct store_options options = {.url = postgres_server_url(), .schema = store_schema()};
+    struct errmsg why;
+
+    ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
+    ck_assert_int_eq(pg_of(store)->wait_ms, PG_FIRST_MS);
+    ck_assert_int_eq(store_heartbeat(store), ERR_OK);
+    ck_assert_int_eq(pg_of(store)->wait_ms, STORE_STATEMENT_MS);
+    ck_assert_int_eq(pg_of(store)->connect_ms, STORE_STATEMENT_MS);
+}
+
+/* The lock would be an unknown outcome at the limit of the statement. */
+TEST(postgres_locked_row_is_an_error_and_not_a_lost_connection)
+{
+    PGconn *conn = operator_session();
+
+    store = store_open_roomy(postgres_server_url());
+    run(conn, "BEGIN");
+    run(conn, "LOCK TABLE settings");
+    ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_ptr_nonnull(pg_of(store)->conn);
+    run(conn, "ROLLBACK");
+    PQfinish(conn);
+    ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_OK);
+}
+
+TEST(postgres_read_only_server_is_unavailable)
+{
+    PGconn *conn = operator_session();
+
+    store = store_open_roomy(postgres_server_url());
+    run(conn, "ALTER ROLE postgres SET default_transaction_read_only = on");
+    run(conn, TERMINATE);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
+    run(conn, "ALTER ROLE postgres RESET default_transaction_read_only");
+    PQfinish(conn);
+    await_write();
+}
+
+/* A pooler that gives a transaction another session. */
+TEST(postgres_session_of_another_client_is_not_used)
+{
+    bool paused;
+
+    store = store_open_roomy(postgres_server_url());
+    ck_assert_int_eq(pg_run(pg_of(store), "SET emailsd.session = ''", NULL, NULL), ERR_OK);
+    pg_of(store)->heartbeat_ms = 0;
+    ck_assert_int_eq(store_paused(store, &paused), ERR_STORAGE_UNAVAILABLE);
+    await_write();
+}
+
+static void set_standby(const char *name)
+{
+    char sql[80];
+
+    snprintf(sql, sizeof sql, "ALTER SYSTEM SET synchronous_standby_names = '%s'", name);
+    run_once(sql);
+    run_once("SELECT pg_reload_conf()");
+}
+
+/* The server reads its new configuration at some time after the request. */
+static void *write_until_it_fails(void *arg)
+{
+    enum err *err = arg;
+
+    do
+        *err = store_set_paused(store, true);
+    while (!*err);
+    atomic_store(&is_over, true);
+    return NULL;
+}
+
+TEST(postgres_commit_that_did_not_wait_for_the_standby_is_not_relied_on)
+{
+    enum err err = ERR_OK;
+    bool paused;
+    pthread_t thread;
+
+    store = store_open_roomy(postgres_server_url());
+    set_standby("nowhere");
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_until_it_fails, &err), 0);
+    while (!atomic_load(&is_over)) /* also of a heartbeat, whose failure is not that of the write */
+        run_once("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity"
+                 " WHERE wait_event = 'SyncRep'");
+    pthread_join(thread, NULL);
+    set_standby("");
+    ck_assert_int_eq(err, ERR_STORAGE_UNAVAILABLE);
+    await_write();
+    ck_assert_int_eq(store_paused(store, &paused), ERR_OK);
+    ck_assert(paused); /* but it was made */
+}
+
+TEST(postgres_rejected_value_is_an_internal_error)
+{
+    const struct store_task task = {.tracking_id = "\xff",
+                                    .lookup_id = "",
+                                    .key = store_key_of(0),
+                                    .parts = {"", "", "", "", ""},
+                                    .client = ""};
+
+    store = store_open_roomy(postgres_server_url());
+    ck_assert_int_eq(
+        store_begin_batch(store, &(struct store_new_batch){.number = 1, .tasks = &task, .n = 1}),
+        ERR_INTERNAL);
+    ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_OK);
+}
