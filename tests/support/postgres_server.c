@@ -62,8 +62,9 @@ static int remove_one(const char *name, const struct stat *status, int type, str
 
 /* ---- the keeper; it exits instead of failing a test ---- */
 
-/* Starts a program without privileges, which ends with this process. */
-static pid_t start(const char *const *argv, int output)
+/* Starts a program without privileges, which ends with this process. Its name becomes its path:
+ * from PostgreSQL 17 on, a program finds the others by that. */
+static pid_t start(const char **argv, int output)
 {
     char path[2 * PATH_MAX];
     pid_t parent = getpid(), pid = fork();
@@ -76,6 +77,7 @@ static pid_t start(const char *const *argv, int output)
     if (geteuid() == 0 && (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY)))
         _exit(127);
     prctl(PR_SET_PDEATHSIG, SIGQUIT);
+    argv[0] = path;
     if (getppid() == parent)
         execv(path, (char *const *)(uintptr_t)argv);
     _exit(127);
@@ -94,7 +96,7 @@ _Noreturn static void give_up(void)
 
 static void make_database(int output)
 {
-    const char *const argv[] = {
+    const char *argv[] = {
         "initdb",          "--pgdata",   data, "--username=postgres", "--auth=trust", "--no-sync",
         "--encoding=UTF8", "--locale=C", NULL};
     int status = 0;
@@ -107,18 +109,18 @@ static void make_database(int output)
 static pid_t start_server(int output)
 {
     char sockets[64];
-    const char *const argv[] = {"postgres",
-                                "-D",
-                                data,
-                                "-c",
-                                sockets,
-                                "-c",
-                                "listen_addresses=",
-                                "-c",
-                                "fsync=off",
-                                "-c",
-                                "max_connections=40",
-                                NULL};
+    const char *argv[] = {"postgres",
+                          "-D",
+                          data,
+                          "-c",
+                          sockets,
+                          "-c",
+                          "listen_addresses=",
+                          "-c",
+                          "fsync=off",
+                          "-c",
+                          "max_connections=40",
+                          NULL};
 
     snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", folder);
     return start(argv, output);
@@ -163,12 +165,13 @@ _Noreturn static void keep(int out, int program)
 
 static void await_server(int from)
 {
-    char line[1024] = "";
+    char line[1024] = "", last[1024] = "no output";
     FILE *lines = fdopen(from, "r");
 
     ck_assert_ptr_nonnull(lines);
     while (!strstr(line, READY)) {
-        ck_assert_msg(fgets(line, sizeof line, lines) != NULL, "PostgreSQL did not start");
+        ck_assert_msg(fgets(line, sizeof line, lines), "PostgreSQL did not start: %s", last);
+        memcpy(last, line, sizeof last);
         if (!server && strncmp(line, PID, strlen(PID)) == 0)
             server = (pid_t)strtol(line + strlen(PID), NULL, 10);
     }
