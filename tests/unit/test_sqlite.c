@@ -47,7 +47,7 @@ TEST(sqlite_reopened_has_everything)
     ck_assert_uint_eq(seen.n_open, 2);
     ck_assert_int_eq(store_kept(store, 1), ERR_OK);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
-    ck_assert_int_eq(stats.schema, 3);
+    ck_assert_int_eq(stats.schema, 4);
     ck_assert_int_gt(stats.bytes, 4096);
 }
 

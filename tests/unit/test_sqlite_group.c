@@ -250,7 +250,7 @@ RANGE_TEST(group_that_fails_does_not_count_its_rows, 0, 2)
     for (int n = 0; n < 4; n++) {
         ck_assert_int_eq(store_group_begin(store), ERR_OK);
         if (_i == 1)
-            failing_step_arm(7, SQLITE_FULL); /* its last statement */
+            failing_step_arm(6, SQLITE_FULL); /* its last statement */
         ck_assert_int_eq(end(2) != ERR_OK, _i == 1);
         if (_i == 0)
             failing_step_arm(1, SQLITE_FULL);

@@ -20,7 +20,7 @@ enum { FLIP_RUNS = 16 };
 /* Turns a store into one that version 2 wrote. */
 #define SCHEMA_2                                                                                   \
     "DROP TABLE raw_results; DROP TABLE not_taken; DROP TABLE proposals;"                          \
-    "DROP INDEX batches_by_token; DROP INDEX batches_with_response;"                               \
+    "DROP INDEX tasks_open; DROP INDEX batches_by_token; DROP INDEX batches_with_response;"        \
     "ALTER TABLE batches DROP COLUMN notify_token; ALTER TABLE batches DROP COLUMN response;"      \
     "ALTER TABLE batches DROP COLUMN searched_ms;"                                                 \
     "PRAGMA user_version = 2;"
@@ -248,7 +248,7 @@ TEST(sqlite_older_store_is_migrated_completely)
             "ALTER TABLE tasks DROP COLUMN day; PRAGMA user_version = 1");
     ck_assert_msg(try_to_open() == ERR_OK, "%s", why.text);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
-    ck_assert_int_eq(stats.schema, 3);
+    ck_assert_int_eq(stats.schema, 4);
     ck_assert_uint_gt(stats.tasks[STORE_OPEN] + stats.tasks[STORE_ANSWERED], 0);
     ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
     store_close(TAKE(store));
@@ -263,7 +263,7 @@ TEST(sqlite_store_of_version_2_keeps_everything)
     run_sql(SCHEMA_2);
     ck_assert_msg(try_to_open() == ERR_OK, "%s", why.text);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
-    ck_assert_int_eq(stats.schema, 3);
+    ck_assert_int_eq(stats.schema, 4);
     ck_assert_uint_eq(stats.tasks[STORE_OPEN], 100);
     ck_assert_uint_eq(stats.tasks[STORE_ANSWERED], 100);
     ck_assert_uint_eq(stats.batches[STORE_SENDING], 100);
@@ -291,7 +291,7 @@ TEST(sqlite_older_store_is_migrated_by_its_owner_only)
 TEST(sqlite_newer_store_is_unchanged)
 {
     make_a_store();
-    run_sql("PRAGMA user_version = 4");
+    run_sql("PRAGMA user_version = 5");
     assert_refused(ERR_STORE_DAMAGED, "newer");
 }
 

@@ -203,15 +203,13 @@ enum err sqlite_has_ended(struct sqlite_store *s, const char *tracking_id,
 static enum err end_task(struct sqlite_store *s, const char *tracking_id,
                          const struct store_end *end, const struct result *keep)
 {
-    int64_t changes = 0, batch = 0;
-    enum err err = sql_exec(s, &changes, SQL_END_TASK, "ttttit", store_task_words[end->state],
-                            store_or_empty(end->task_id), store_code_of(end->err),
-                            store_or_empty(end->detail), end->wall_ms, tracking_id);
+    int64_t batch = 0;
+    enum err err = sql_int(s, &batch, SQL_END_TASK, "ttttit", store_task_words[end->state],
+                           store_or_empty(end->task_id), store_code_of(end->err),
+                           store_or_empty(end->detail), end->wall_ms, tracking_id);
 
-    if (!err && changes == 0)
+    if (err == ERR_NO_ENTRY)
         return sqlite_has_ended(s, tracking_id, end);
-    if (!err)
-        err = sql_int(s, &batch, SQL_BATCH_OF, "t", tracking_id);
     if (!err)
         err = sql_exec(s, NULL, SQL_CLOSE_BATCH, "i", batch);
     if (!err && keep)

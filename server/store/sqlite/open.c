@@ -85,6 +85,8 @@ static const char *const migrations[] = {
     "  seq INTEGER PRIMARY KEY AUTOINCREMENT, tracking_id TEXT NOT NULL) STRICT;"
     "CREATE TABLE proposals(" /* the same; batch ids that the owner has yet to check */
     "  batch INTEGER PRIMARY KEY, batch_id TEXT NOT NULL) STRICT;",
+
+    "CREATE INDEX tasks_open ON tasks(batch) WHERE outcome IS NULL;",
 };
 
 /* ---- messages ---- */

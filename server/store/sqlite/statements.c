@@ -73,7 +73,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_MOVE_TASK] = "UPDATE tasks SET batch = ? WHERE tracking_id = ? AND batch = ?"
                       " AND outcome IS NULL",
     [SQL_END_TASK] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
-                     " WHERE tracking_id = ? AND outcome IS NULL",
+                     " WHERE tracking_id = ? AND outcome IS NULL RETURNING batch",
     [SQL_HAS_ENDED] = "SELECT count(*) FROM tasks"
                       " WHERE tracking_id = ? AND outcome = ? AND task_id = ? AND code = ?",
     [SQL_END_OPEN] = "UPDATE tasks SET outcome = ?, task_id = ?, code = ?, detail = ?, ended_ms = ?"
