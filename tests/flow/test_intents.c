@@ -89,7 +89,11 @@ TEST(intent_keeps_the_deadline_of_its_caller)
 
     flow_advance(3000);
     ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(caller->charged, CHARGED_NO); /* nothing was sent */
     release();
+    struct caller *later = flow_request("milvali.com", 3000);
+    flow_advance(3000);
+    ck_assert_int_eq(later->charged, CHARGED_MAYBE);
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(submits(), 1); /* its 504 named the lookup */
 }
@@ -221,6 +225,65 @@ TEST(intent_that_is_slow_blocks_new_lookups)
     release();
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(caller->err, ERR_OK);
+}
+
+/* From now on, the store does not work; the intent in flight fails. */
+static void fail_the_intent(void)
+{
+    weak_store_fail_all(flow.store, true);
+    release();
+    ck_assert_int_eq(flow.callers[0]->err, ERR_STORAGE_UNAVAILABLE);
+}
+
+TEST(intent_is_not_posted_while_the_store_fails)
+{
+    intending("first.com", "begin_batch", WAIT_MS);
+    struct caller *caller = flow_request("queued.com", WAIT_MS);
+    flow_settle();
+    fail_the_intent();
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->answers, 0);
+    ck_assert_int_eq(engine_status(flow.engine).batches, 0);
+    weak_store_fail_all(flow.store, false);
+    flow_advance(2000);
+    ck_assert_uint_eq(submits(), 1);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+}
+
+/* A lookup that waits for the store is not one that continues. */
+TEST(intent_that_waits_for_the_store_ends_at_the_deadline)
+{
+    intending("first.com", "begin_batch", WAIT_MS);
+    struct caller *caller = flow_request("queued.com", 5000);
+    flow_settle();
+    fail_the_intent();
+    flow_advance(5000);
+    ck_assert_int_eq(caller->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(caller->charged, CHARGED_NO);
+    ck_assert_int_eq(caller->retry_after_s, JOURNAL_RETRY_S);
+    ck_assert_int_eq(engine_status(flow.engine).lookups, 0);
+    weak_store_fail_all(flow.store, false);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_eq(submits(), 0);
+}
+
+/* The first response named the lookup. */
+TEST(intent_that_waits_for_the_store_keeps_a_promise)
+{
+    intending("first.com", "begin_batch", WAIT_MS);
+    struct caller *promised = flow_request("queued.com", 50);
+    flow_advance(50);
+    struct caller *late = flow_request("queued.com", 5000);
+    flow_settle();
+    fail_the_intent();
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(promised->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(late->err, ERR_STORAGE_UNAVAILABLE);
+    weak_store_fail_all(flow.store, false);
+    flow_advance(2000);
+    ck_assert_uint_eq(submits(), 1);
 }
 
 /* ---- probes ---- */

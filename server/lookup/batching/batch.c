@@ -174,10 +174,11 @@ static void fail_unrecorded(struct batch *batch)
                                         .retry_after_s = JOURNAL_RETRY_S});
 }
 
-/* No callback of a task may run inside the call that found out. */
+/* Nothing follows its earlier submit. No callback of a task may run inside the call that found out.
+ */
 static void unrecorded(struct timer *timer)
 {
-    fail_unrecorded(container_of(timer, struct batch, retry));
+    batch_fail(container_of(timer, struct batch, retry), (struct task_end){.charged = CHARGED_NO});
 }
 
 /* ---- submitting ---- */
@@ -400,6 +401,14 @@ void batch_notify(struct batch *batch)
         collector_poll_now(batch->collector);
     else
         batch->is_proven = true;
+}
+
+bool batch_task_is_unsent(const struct task *task)
+{
+    const struct batch *batch = task->batch;
+
+    return task->phase == TASK_QUEUED ||
+           (batch && batch->state == BATCH_INTENDING && batch->risk == RISK_NONE);
 }
 
 enum task_phase batch_task_phase(const struct task *task)

@@ -128,7 +128,7 @@ void batch_add(struct batch *batch, struct task *task);
 void batch_set_token(struct batch *batch, const char *token);
 
 /* Submits a PENDING batch once this is recorded. It occupies a slot from now on. circuit_permit()
- * must allow it. No callback of a task runs inside. */
+ * must allow it, and the journal must be usable. No callback of a task runs inside. */
 void batch_submit(struct batch *batch);
 
 /* Makes an UNPAID batch PENDING, because some of its tasks can be paid for. */
@@ -148,6 +148,9 @@ bool batch_is_in_slot(const struct batch *batch);
  * been accepted, reports ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which
  * to retry. */
 void batch_fail(struct batch *batch, struct task_end end);
+
+/* Returns whether no submit has left that may have created the task, in a batch or not. */
+bool batch_task_is_unsent(const struct task *task);
 
 /* Returns the phase of a task in any state, in a batch or not. */
 enum task_phase batch_task_phase(const struct task *task);
