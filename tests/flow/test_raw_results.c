@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_raw_results.c - tests that paid results of an earlier version that could not be understood
  * are parsed again after a restart, and answered without being paid for again. */
-#include "flow.h"
-#include "held_calls.h"
 #include "lookup/engine_state.h"
-#include "weak_store.h"
+#include "store_flow.h"
 
 #include "tests/support/suite.h"
 #include <stdio.h>
@@ -16,19 +14,6 @@ static const char understood[] =
     "{\"status\":\"COMPLETED\",\"tracking_id\":null,"
     "\"data\":[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"}]}";
 static const char not_understood[] = "{\"status\":\"COMPLETED\",\"data\":{\"a\":[1]}}";
-
-static struct store_stats stored(void)
-{
-    struct store_stats stats;
-
-    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
-    return stats;
-}
-
-static size_t submits(void)
-{
-    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
-}
 
 static int64_t wall_ms(void)
 {

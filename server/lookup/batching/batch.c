@@ -407,8 +407,9 @@ bool batch_task_is_unsent(const struct task *task)
 {
     const struct batch *batch = task->batch;
 
-    return task->phase == TASK_QUEUED ||
-           (batch && batch->state == BATCH_INTENDING && batch->risk == RISK_NONE);
+    if (task->phase != TASK_SUBMITTING)
+        return task->phase == TASK_QUEUED;
+    return batch->state == BATCH_INTENDING && batch->risk == RISK_NONE;
 }
 
 enum task_phase batch_task_phase(const struct task *task)
