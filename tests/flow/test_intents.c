@@ -4,6 +4,7 @@
 #include "store_flow.h"
 
 #include "tests/support/suite.h"
+#include <stdio.h>
 
 TEST(intent_is_durable_before_the_submit_is_sent)
 {
@@ -259,6 +260,30 @@ TEST(intent_to_repeat_a_part_is_not_recorded_if_the_batch_exists)
     ck_assert_int_eq(other->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(submits(), 2);
     ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 2);
+    ck_assert_int_eq(charged(), 2);
+}
+
+/* The same after the parts were made. */
+TEST(intent_to_repeat_a_part_is_taken_back_if_the_batch_exists)
+{
+    struct caller *caller = paying_again(2), *other = flow.callers[1];
+    char token[64];
+
+    snprintf(token, sizeof token, "%s", fake_upstream_notify_token(flow.upstream));
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"});
+    held_calls_set(HOLD_POSTED, "sending");
+    while (held_calls_count() < 2)
+        flow_advance(1000);
+    ck_assert_uint_eq(submits(), 2);
+    engine_notify(flow.engine, token, "{}", 2);
+    flow_settle();
+    release();
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(other->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(submits(), 2);
     ck_assert_int_eq(charged(), 2);
 }
 

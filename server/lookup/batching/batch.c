@@ -41,6 +41,7 @@ void batch_free(struct batch *batch)
     timer_disarm(batch->tools->timers, &batch->retry);
     timer_disarm(batch->tools->timers, &batch->drop);
     batch_split_release(batch);
+    lost_submit_unref(batch->lost);
     if (*batch->notify_token)
         HASH_DEL(*batch->tools->noted, batch);
     DL_DELETE(*batch->tools->batches, batch);
@@ -387,6 +388,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         break;
     case SUBMIT_RISK:
         batch->risk = RISK_DUE;
+        batch->lost = lost_submit_new(tools->lost_submits, batch->notify_token);
         back_off(batch, reply);
         break;
     case SUBMIT_END:

@@ -25,6 +25,7 @@
 #include "client/openmart/openmart.h"
 #include "lookup/batching/circuit_breaker.h"
 #include "lookup/batching/collector.h"
+#include "lookup/batching/lost_submit.h"
 #include "lookup/batching/result_match.h"
 #include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
@@ -77,6 +78,7 @@ struct batch_tools {
     const char *notify_url; /* prefix of what each task carries; NULL = nothing */
     struct batch **batches; /* head of the list of all batches, oldest first */
     struct batch **noted;   /* the hash table of those with a notify token, by it */
+    struct lost_submit **lost_submits; /* the hash table of all, by their tokens */
     struct batch_owner owner;
 
     /* A second result arrived with the tracking id of one that was already delivered for `key`. */
@@ -103,6 +105,7 @@ struct batch {
     char notify_token[ID_TEXT]; /* "" = none yet; set by batch_set_token() only */
     UT_hash_handle hh;          /* by notify_token */
     bool is_proven;             /* the upstream called with the token: the batch exists */
+    struct lost_submit *lost;   /* unless RISK_NONE: the first submit; an owned reference */
     struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
     struct timer drop;  /* while it waits: until its abandoned tasks are dropped */
     struct batch_intent *intent; /* in flight */

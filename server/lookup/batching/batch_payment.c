@@ -116,7 +116,7 @@ static void record_submit(struct batch *batch)
 
 bool batch_must_not_repeat(const struct batch *batch)
 {
-    return batch->risk != RISK_NONE && batch->is_proven;
+    return batch->risk != RISK_NONE && (batch->is_proven || batch->lost->is_proven);
 }
 
 enum err batch_record_submit(struct batch *batch)

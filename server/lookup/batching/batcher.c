@@ -42,6 +42,7 @@ struct batcher {
     bool pending_had_its_turn; /* the last slot went to a batch that was formed before */
     struct batch *batches;
     struct batch *noted; /* those with a notify token, by it */
+    struct lost_submit *lost_submits;
 };
 
 /* ---- submit slots ---- */
@@ -268,6 +269,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
         .notify_url = options->notify_url,
         .batches = &batcher->batches,
         .noted = &batcher->noted,
+        .lost_submits = &batcher->lost_submits,
         .owner = {batch_state_changed, task_ended, batch_ended, batcher},
     };
     return batcher;
@@ -310,6 +312,7 @@ enum batcher_notice batcher_notify(struct batcher *batcher, const char *token)
 {
     struct batch *batch;
 
+    lost_submit_prove(batcher->lost_submits, token);
     HASH_FIND_STR(batcher->noted, token, batch);
     if (!batch)
         return NOTICE_NOT_OURS;
