@@ -4,7 +4,6 @@
 #include "store_flow.h"
 
 #include "tests/support/suite.h"
-#include <string.h>
 
 /* ---- kills ---- */
 

@@ -146,7 +146,7 @@ def test_d5_stop_while_an_intent_hangs_pays_nothing(start_unjoined, sim):
         client = daemon.park("milvali.com")
         await_hang(daemon)
         daemon.deliver(signal.SIGTERM)
-        client.read().problem(503, "draining")
+        assert client.read().problem(503, "draining")["charged"] == "no"
         await_last_line(daemon, 0)
     assert daemon.wait() == 0
     assert not sim.ledger()
