@@ -114,7 +114,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     struct task_end with_id = *end;
 
     with_id.batch_id = *batch->id ? batch->id : NULL;
-    with_id.is_recorded = batch->number != 0;
+    with_id.is_recorded = true;
     DL_DELETE(batch->tasks, task);
     batch->n_open--;
     if (journal_state_of(end) == STORE_NOT_CREATED || end->refunds_last)
@@ -144,7 +144,7 @@ void batch_end(struct batch *batch, const struct task_end *end)
 
     if (batch->state == BATCH_REJECTED) /* the other parts know its result */
         batch_split_release(batch);
-    if (batch->number && batch->tasks)
+    if (batch->tasks)
         journal_end_batch(batch->tools->journal, batch->number, end);
     batch_enter(batch, BATCH_DONE);
     batch_split_leave(batch, rejection_of(end));

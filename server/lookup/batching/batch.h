@@ -98,7 +98,7 @@ struct batch {
     /* Private to the batch: */
     const struct batch_tools *tools;
     struct task *tasks;           /* not ended yet */
-    int64_t number;               /* in the journal; 0 = not yet recorded */
+    int64_t number;               /* in the journal; 0 until batch_submit() */
     char id[OPENMART_ID_MAX + 1]; /* Openmart's id; "" = not yet known */
     int64_t oldest_ms;            /* when its first task was queued */
     int tries;
