@@ -128,6 +128,14 @@ static struct lookup_progress progress_of(const struct lookup *lookup)
 
 /* ---- waiting ---- */
 
+static struct outcome refusal(enum err err, int retry_after_s)
+{
+    struct outcome outcome = outcome_of(err);
+
+    outcome.retry_after_s = retry_after_s;
+    return outcome;
+}
+
 static void detach(struct lookup_request *request)
 {
     struct lookup *lookup = request->lookup;
@@ -151,24 +159,44 @@ static enum charged charged_so_far(const struct lookup *lookup)
 {
     if (lookup->ending.has_begun)
         return lookup->ending.outcome.err ? lookup->ending.outcome.charged : CHARGED_YES;
-    return lookup->task.phase == TASK_QUEUED ? CHARGED_NO : CHARGED_MAYBE;
+    return batch_task_is_unsent(&lookup->task) ? CHARGED_NO : CHARGED_MAYBE;
 }
 
-static void deadline_is_over(struct timer *timer)
+/* Drops a lookup without requests, unless it was promised or its task has ended. */
+static void drop_unwanted(struct lookup *lookup)
 {
-    struct lookup_request *request = container_of(timer, struct lookup_request, deadline);
-    struct lookup *lookup = request->lookup;
+    if (!lookup->requests && !lookup->promised && !lookup->ending.has_begun)
+        batcher_abandon(lookup->owner->batcher, &lookup->task); /* may free the lookup */
+}
+
+static struct outcome promise(const struct lookup *lookup)
+{
     struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
 
     outcome.detail = lookup_promise(lookup->task.phase, is_recorded(lookup->owner));
     outcome.charged = charged_so_far(lookup);
     outcome.progress = progress_of(lookup);
     outcome.retry_after_s = outcome.progress.retry_after_s;
-    outcome.collapsed = request->collapsed;
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    lookup->promised = true;
+    return outcome;
+}
+
+/* Nothing is sent while the journal is unusable, so only what was sent continues then. */
+static void deadline_is_over(struct timer *timer)
+{
+    struct lookup_request *request = container_of(timer, struct lookup_request, deadline);
+    struct lookup *lookup = request->lookup;
+    struct lookups *lookups = lookup->owner;
+    bool continues =
+        journal_state(lookups->results->journal).is_usable || !batch_task_is_unsent(&lookup->task);
+    struct outcome outcome =
+        continues ? promise(lookup) : refusal(ERR_STORAGE_UNAVAILABLE, JOURNAL_RETRY_S);
+
+    outcome.collapsed = request->collapsed;
+    lookup->promised = lookup->promised || continues;
     detach(request);
-    lookup->owner->end(request, &outcome);
+    drop_unwanted(lookup);
+    lookups->end(request, &outcome);
 }
 
 static void attach(struct lookup *lookup, struct lookup_request *request, bool collapsed)
@@ -197,8 +225,7 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
     outcome.charged = charged_so_far(lookup);
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     detach(request);
-    if (!lookup->requests && !lookup->promised && !lookup->ending.has_begun)
-        batcher_abandon(lookups->batcher, &lookup->task); /* may free the lookup */
+    drop_unwanted(lookup);
     lookups->end(request, &outcome);
 }
 
@@ -229,8 +256,8 @@ void lookups_drain(struct lookups *lookups, enum err err)
     struct outcome outcome = outcome_of(err);
     struct lookup *lookup, *next;
 
-    outcome.charged = CHARGED_MAYBE;
     HASH_ITER (hh, lookups->table, lookup, next) {
+        outcome.charged = charged_so_far(lookup);
         outcome.detail = lookup_promise_at_stop(lookup->task.phase, is_recorded(lookups));
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
         end_all(lookups, detach_all(lookup), outcome);
@@ -294,14 +321,6 @@ static const char *credits_detail(const struct lookups *lookups)
                ? UPSTREAM_CREDITS_DETAIL
                : "the server has reached its own limit for this UTC day (--credits-per-day); it "
                  "did not ask the upstream";
-}
-
-static struct outcome refusal(enum err err, int retry_after_s)
-{
-    struct outcome outcome = outcome_of(err);
-
-    outcome.retry_after_s = retry_after_s;
-    return outcome;
 }
 
 /* Returns ERR_OK if this question may be paid for now; else fills *ret_refusal. */

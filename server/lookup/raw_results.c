@@ -64,6 +64,7 @@ static bool apply(struct raw_results *raw_results)
     raw_results->n_understood += step->n_understood;
     raw_results->n_kept += n - step->n_understood;
     drop(step);
+    raw_results->results->n_parsed = 0;
     return n == RAW_STEP_ROWS;
 }
 
@@ -95,6 +96,7 @@ static void give_up(struct raw_results *raw_results, enum err err)
 
     log_event(LOG_ERROR, "raw_results_not_stored", LOG_STR("error", err_words(err)),
               LOG_INT("understood", step->n_understood));
+    raw_results->results->n_parsed = 0;
     if (step->n_understood == 0) {
         drop(step);
         log_finished(raw_results);
@@ -120,8 +122,12 @@ static void written(struct store_call *call)
         log_finished(raw_results);
 }
 
+/* Until it is known what is stored, a deletion with a precondition cannot be decided for these
+ * questions. */
 static void write_step(struct raw_results *raw_results)
 {
+    raw_results->results->parsed = raw_results->step.parsed;
+    raw_results->results->n_parsed = raw_results->step.n;
     raw_results->put = (struct store_put_parsed_call){.call.done = written,
                                                       .parser = OPENMART_PARSER_VERSION,
                                                       .parsed = raw_results->step.parsed,

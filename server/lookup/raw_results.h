@@ -28,7 +28,7 @@ struct raw_step {
 /* Embedded in the engine, which sets the first two members; pointers are borrowed. */
 struct raw_results {
     struct timers *timers;
-    const struct results *results;
+    struct results *results;
     /* Private: */
     struct timer timer;
     struct raw_step step; /* that is being read or written, or waits to be written again */

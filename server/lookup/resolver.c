@@ -17,6 +17,8 @@
 #include <string.h>
 #include <utlist.h>
 
+#define UNCHECKED_MAX 64 /* inquiries whose token was not found yet */
+
 struct resolver {
     struct resolver_tools tools;
     struct batcher *batcher;
@@ -106,16 +108,37 @@ static bool notify_batch(struct resolver *resolver, const char *token,
     return true;
 }
 
+/* The token of such an inquiry may be a stranger's. They are few, so that strangers leave capacity
+ * for the inquiries about tokens that are known. */
+static bool may_open_unchecked(const struct resolver *resolver)
+{
+    const struct inquiry *inquiry;
+    size_t n = 0;
+
+    DL_FOREACH (resolver->inquiries.first, inquiry)
+        n += inquiry->number == 0;
+    return n < UNCHECKED_MAX;
+}
+
+/* Returns whether an inquiry about that token may wait until the store can be read. It ends then if
+ * no batch has the token. */
+static bool may_wait(const struct search *search)
+{
+    const struct resolver *resolver = search->resolver;
+
+    return find(resolver, search->token) || (search->found.n > 0 && may_open_unchecked(resolver));
+}
+
 /* Returns whether the batch that was read has a task without a result. A task is still open there
  * if its batch has ended and the end is not stored yet. If the store cannot be read, that is not
- * known: an inquiry waits for the store, and ends if no batch has the token. */
+ * known. */
 static bool is_lost(const struct search *search)
 {
     const struct store_batch *batch = &search->call.batch;
     bool is_lost = false;
 
     if (search->call.call.err == ERR_STORAGE_UNAVAILABLE)
-        return search->found.n > 0 || find(search->resolver, search->token);
+        return may_wait(search);
     for (size_t i = 0; i < batch->n; i++)
         is_lost = is_lost || batch->tasks[i].task_state == STORE_UNKNOWN ||
                   batch->tasks[i].task_state == STORE_OPEN;

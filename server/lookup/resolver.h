@@ -47,8 +47,8 @@ void resolver_free(struct resolver *resolver);
 /* The upstream called the notify URL with that token. Ignored if no batch has the token. A batch
  * that is collected is polled soon. If the submit of the batch is in flight, the ids are kept until
  * it ends. Otherwise the token is looked up in the store; while that cannot be read, the ids are
- * kept. Decrements *n_notifications as soon as it
- * is known what the token belongs to, perhaps before it returns. */
+ * kept, for a limited number of tokens. Decrements *n_notifications as soon as it is known what the
+ * token belongs to, perhaps before it returns. */
 void resolver_notify(struct resolver *resolver, const char *token,
                      const struct openmart_found *found);
 

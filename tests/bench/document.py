@@ -22,6 +22,7 @@ CHAPTERS = {
     "stored": "Start with stored answers",
     "journal": "Journal",
     "store": "Threads of the store",
+    "hanging": "Hanging disk",
 }
 
 

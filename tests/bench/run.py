@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py [--quick] [--only NAME,...] [--out FOLDER] - runs the seven measurements of `make bench`.
+"""run.py [--quick] [--only NAME,...] [--out FOLDER] - runs the eight measurements of `make bench`.
 
 Prints the tables and writes benchmarks.md and its figures, by default into docs/. If a measurement fails,
 it is named, the others still run, and the exit status is 1. With --only nothing is written unless --out is
@@ -15,6 +15,7 @@ import time
 import traceback
 
 import document
+import hanging
 import hits
 import journal
 import latency
@@ -64,6 +65,9 @@ class Bench:
 
     def store(self):
         return store.measure(self.quick)
+
+    def hanging(self):
+        return hanging.measure(self.quick)
 
     def run(self, name):
         began = time.monotonic()

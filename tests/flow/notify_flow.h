@@ -5,8 +5,7 @@
 #define FLOW_NOTIFY_FLOW_H
 
 #include "base/buf.h"
-#include "flow.h"
-#include "weak_store.h"
+#include "store_flow.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -59,14 +58,6 @@ static inline size_t reads(void)
     return fake_upstream_calls(flow.upstream, FAKE_TASK_IDS) +
            fake_upstream_calls(flow.upstream, FAKE_TASK) +
            fake_upstream_calls(flow.upstream, FAKE_STATUS);
-}
-
-static inline struct store_stats stored(void)
-{
-    struct store_stats stats;
-
-    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
-    return stats;
 }
 
 /* Makes the next submit create its tasks and lose its response. */

@@ -322,16 +322,20 @@ TEST(credits_left_are_spent_before_the_others_end)
     ck_assert_uint_eq(submits(), 3);
 }
 
-TEST(credits_left_but_unwritten_part_fails_the_batch)
+TEST(credits_left_but_unwritten_part_fails_alone)
 {
     fake_upstream_charge(flow.upstream);
     fake_upstream_set_balance(flow.upstream, 1);
     flow_request_companies(0, 2);
     weak_store_fail(flow.store, WEAK_SPLIT, true);
     flow_advance(30000);
-    for (size_t i = 0; i < flow.n_callers; i++)
-        ck_assert_int_eq(flow.callers[i]->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(flow.callers[0]->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(flow.callers[1]->answers, 0);
     ck_assert_uint_eq(submits(), 1);
+    weak_store_fail(flow.store, WEAK_SPLIT, false);
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(flow.callers[1]->err, ERR_OK);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
 }
 
 /* ---- reads ---- */

@@ -1,37 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* test_endings.c - tests that no result is returned before it is durable, unless the store is known
  * to be unavailable: a lookup that has ended waits for the disk, and can be joined meanwhile. */
-#include "flow.h"
-#include "held_calls.h"
 #include "lookup/records/journal.h"
-#include "weak_store.h"
+#include "store_flow.h"
 
 #include "tests/support/suite.h"
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-static size_t submits(void)
-{
-    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
-}
-
 /* Starts a caller whose lookup ends while the write of its result is held. */
 static struct caller *ending(const char *domain)
 {
-    held_calls_set(HOLD_POSTED, "end_task");
-    struct caller *caller = flow_request(domain, WAIT_MS);
+    struct caller *caller = request_until("end_task", domain, WAIT_MS);
 
-    while (!held_calls_count())
-        flow_advance(1000);
     ck_assert_int_eq(caller->answers, 0);
     return caller;
-}
-
-static void release(void)
-{
-    held_calls_release();
-    flow_settle();
 }
 
 TEST(ending_result_is_returned_once_it_is_durable)

@@ -1,62 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* test_intents.c - tests what happens while the intent of a submit is being written: nothing is
  * sent before it is durable, and only what should still be sent then. */
-#include "flow.h"
-#include "held_calls.h"
-#include "lookup/records/journal.h"
-#include "weak_store.h"
+#include "store_flow.h"
 
 #include "tests/support/suite.h"
-#include <string.h>
-
-static size_t submits(void)
-{
-    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
-}
-
-static struct store_stats stored(void)
-{
-    struct store_stats stats;
-
-    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
-    return stats;
-}
-
-static void count_credits(void *arg, const char *client, int64_t credits)
-{
-    (void)client;
-    *(int64_t *)arg += credits;
-}
-
-/* Returns the credits that are charged in the store. */
-static int64_t charged(void)
-{
-    int64_t credits = 0, day = engine_clock(flow.engine)->wall_ms / DAY_MS, unused;
-
-    ck_assert_int_eq(store_accounts(flow.store, day, count_credits, &credits, &unused), ERR_OK);
-    return credits;
-}
-
-/* Starts a caller whose lookup is about to be sent: the call of that kind is held. */
-static struct caller *intending(const char *domain, const char *kind, int64_t wait_ms)
-{
-    held_calls_set(HOLD_POSTED, kind);
-    struct caller *caller = flow_request(domain, wait_ms);
-
-    while (!held_calls_count())
-        flow_advance(1000);
-    return caller;
-}
-
-static void release(void)
-{
-    held_calls_release();
-    flow_settle();
-}
+#include <stdio.h>
 
 TEST(intent_is_durable_before_the_submit_is_sent)
 {
-    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+    struct caller *caller = request_until("begin_batch", "milvali.com", WAIT_MS);
 
     flow_advance(5000);
     ck_assert_uint_eq(submits(), 0);
@@ -73,7 +25,7 @@ TEST(intent_uses_a_slot)
 
     options.batch.slots = 1;
     flow_start(options);
-    intending("one.com", "begin_batch", WAIT_MS);
+    request_until("begin_batch", "one.com", WAIT_MS);
     struct caller *two = flow_request("two.com", WAIT_MS);
     flow_advance(5000);
     ck_assert_uint_eq(held_calls_count(), 1);
@@ -85,18 +37,22 @@ TEST(intent_uses_a_slot)
 
 TEST(intent_keeps_the_deadline_of_its_caller)
 {
-    struct caller *caller = intending("milvali.com", "begin_batch", 3000);
+    struct caller *caller = request_until("begin_batch", "milvali.com", 3000);
 
     flow_advance(3000);
     ck_assert_int_eq(caller->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(caller->charged, CHARGED_NO); /* nothing was sent */
     release();
+    struct caller *later = flow_request("milvali.com", 3000);
+    flow_advance(3000);
+    ck_assert_int_eq(later->charged, CHARGED_MAYBE);
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(submits(), 1); /* its 504 named the lookup */
 }
 
 TEST(intent_of_a_lookup_without_callers_is_taken_back)
 {
-    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+    struct caller *caller = request_until("begin_batch", "milvali.com", WAIT_MS);
 
     engine_abandon(flow.engine, caller->request.ticket);
     flow_settle();
@@ -128,7 +84,7 @@ TEST(intent_of_a_batch_with_a_lookup_without_callers_is_repeated)
 /* A caller that joins in time keeps the lookup. */
 TEST(intent_of_a_lookup_that_is_joined_again_is_sent)
 {
-    struct caller *leaves = intending("milvali.com", "begin_batch", WAIT_MS);
+    struct caller *leaves = request_until("begin_batch", "milvali.com", WAIT_MS);
 
     engine_abandon(flow.engine, leaves->request.ticket);
     flow_settle();
@@ -143,7 +99,7 @@ TEST(intent_of_a_lookup_that_is_joined_again_is_sent)
 /* Both block submits; the callers get the reason, and no credit is spent. */
 RANGE_TEST(intent_is_taken_back_if_submits_are_blocked_meanwhile, 0, 2)
 {
-    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+    struct caller *caller = request_until("begin_batch", "milvali.com", WAIT_MS);
 
     if (_i == 0)
         engine_set_paused(flow.engine, true);
@@ -165,7 +121,7 @@ TEST(intent_that_returns_after_midnight_is_recorded_for_the_new_day)
     int64_t *wall_ms = &engine_clock(flow.engine)->wall_ms;
 
     *wall_ms = (FLOW_WALL_MS / DAY_MS + 1) * DAY_MS - 5000;
-    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
+    struct caller *caller = request_until("begin_batch", "milvali.com", WAIT_MS);
     flow_advance(6000);
     held_calls_set(HOLD_POSTED, "sending");
     flow_settle();
@@ -179,48 +135,6 @@ TEST(intent_that_returns_after_midnight_is_recorded_for_the_new_day)
     ck_assert_uint_eq(submits(), 1);
     *wall_ms -= DAY_MS;
     ck_assert_int_eq(charged(), 0);
-}
-
-/* ---- failures ---- */
-
-/* The intent was made or not; its caller cannot know. */
-RANGE_TEST(intent_that_fails_is_taken_back, 0, 2)
-{
-    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
-
-    if (_i == 0)
-        weak_store_fail(flow.store, WEAK_BEGIN_BATCH, true);
-    else
-        weak_store_lose(flow.store, WEAK_BEGIN_BATCH, true);
-    release();
-    ck_assert_int_eq(caller->err, ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(caller->charged, CHARGED_NO);
-    ck_assert_int_eq(charged(), _i);
-    weak_store_fail(flow.store, WEAK_BEGIN_BATCH, false);
-    weak_store_lose(flow.store, WEAK_BEGIN_BATCH, false);
-    flow_advance(JOURNAL_RETRY_MS);
-    ck_assert_uint_eq(stored().tasks[STORE_OPEN], 0);
-    ck_assert_uint_eq(stored().tasks[STORE_NOT_CREATED], (size_t)_i);
-    ck_assert_int_eq(charged(), 0);
-
-    struct caller *later = flow_request("milvali.com", WAIT_MS);
-    flow_advance(MINUTE_MS);
-    ck_assert_int_eq(later->err, ERR_OK);
-    ck_assert_uint_eq(submits(), 1);
-}
-
-TEST(intent_that_is_slow_blocks_new_lookups)
-{
-    struct caller *caller = intending("milvali.com", "begin_batch", WAIT_MS);
-
-    flow_advance(JOURNAL_SLOW_MS);
-    struct caller *other = flow_request("other.com", WAIT_MS);
-    flow_settle();
-    ck_assert_int_eq(other->err, ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(caller->answers, 0);
-    release();
-    flow_advance(MINUTE_MS);
-    ck_assert_int_eq(caller->err, ERR_OK);
 }
 
 /* ---- probes ---- */
@@ -285,6 +199,17 @@ TEST(intent_to_pay_again_is_sent_once_it_is_durable)
     ck_assert_int_eq(charged(), 2);
 }
 
+TEST(intent_to_pay_again_may_be_charged)
+{
+    struct caller *caller = paying_again(1);
+
+    engine_abandon(flow.engine, caller->request.ticket);
+    flow_settle();
+    ck_assert_int_eq(caller->charged, CHARGED_MAYBE);
+    release();
+    ck_assert_uint_eq(submits(), 1);
+}
+
 /* The upstream calls, so the batch exists: the second credit is refunded. */
 TEST(intent_to_pay_again_is_taken_back_if_the_batch_exists)
 {
@@ -335,6 +260,30 @@ TEST(intent_to_repeat_a_part_is_not_recorded_if_the_batch_exists)
     ck_assert_int_eq(other->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_uint_eq(submits(), 2);
     ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 2);
+    ck_assert_int_eq(charged(), 2);
+}
+
+/* The same after the parts were made. */
+TEST(intent_to_repeat_a_part_is_taken_back_if_the_batch_exists)
+{
+    struct caller *caller = paying_again(2), *other = flow.callers[1];
+    char token[64];
+
+    snprintf(token, sizeof token, "%s", fake_upstream_notify_token(flow.upstream));
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .status = 400, .body = "{\"detail\":\"no\"}"});
+    held_calls_set(HOLD_POSTED, "sending");
+    while (held_calls_count() < 2)
+        flow_advance(1000);
+    ck_assert_uint_eq(submits(), 2);
+    engine_notify(flow.engine, token, "{}", 2);
+    flow_settle();
+    release();
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(caller->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_int_eq(other->err, ERR_UPSTREAM_OUTCOME_UNKNOWN);
+    ck_assert_uint_eq(submits(), 2);
     ck_assert_int_eq(charged(), 2);
 }
 
@@ -401,7 +350,7 @@ RANGE_TEST(intent_to_repeat_a_second_payment_that_fails_pays_once, 0, 2)
 /* A kill while the intent is written: its outcome is unknown, because it may have been sent. */
 TEST(intent_that_was_written_at_a_kill_is_unknown)
 {
-    intending("milvali.com", "begin_batch", 3000);
+    request_until("begin_batch", "milvali.com", 3000);
     flow_advance(3000);   /* its 504 keeps the lookup after the caller has left */
     held_calls_release(); /* written, but not returned */
     flow_restart();
@@ -411,7 +360,7 @@ TEST(intent_that_was_written_at_a_kill_is_unknown)
 
 TEST(intent_that_was_not_written_at_a_kill_leaves_no_trace)
 {
-    intending("milvali.com", "begin_batch", WAIT_MS);
+    request_until("begin_batch", "milvali.com", WAIT_MS);
     weak_store_fail(flow.store, WEAK_BEGIN_BATCH, true);
     held_calls_release();
     flow_restart();

@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* test_journal.c - tests that no paid result is lost: kills in every phase, and a failing disk. */
-#include "flow.h"
-#include "held_calls.h"
 #include "lookup/records/journal.h"
-#include "weak_store.h"
+#include "store_flow.h"
 
 #include "tests/support/suite.h"
-#include <string.h>
-
-static size_t submits(void)
-{
-    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
-}
-
-static struct store_stats stored(void)
-{
-    struct store_stats stats;
-
-    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
-    return stats;
-}
 
 /* ---- kills ---- */
 
@@ -386,9 +370,7 @@ TEST(journal_late_failure_keeps_results_before_their_deletion)
     flow_advance(500);
     ck_assert_int_eq(caller->answers, 0);
     weak_store_fail(flow.store, WEAK_FORGET, true);
-    held_calls_release();
-    flow_settle();
-    inbox_run_all(flow.inbox);
+    release();
     ck_assert_int_eq(n_returned, 1);
     ck_assert_int_eq(late.err, ERR_STORAGE_UNAVAILABLE);
     weak_store_fail(flow.store, WEAK_FORGET, false);

@@ -119,6 +119,26 @@ TEST(notify_queue_is_limited)
     flow_settle();
 }
 
+/* Each token that is kept costs a query once the store can be read. */
+TEST(notify_with_unknown_tokens_is_limited_while_the_store_cannot_be_read)
+{
+    char stranger[64];
+
+    flow_start(options());
+    lose("milvali.com");
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, true);
+    notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    for (int i = 0; i < 1100; i++) {
+        snprintf(stranger, sizeof stranger, "%032x", i);
+        notify(stranger, "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
+    }
+    weak_store_fail(flow.store, WEAK_FIND_BATCH, false);
+    size_t before = weak_store_calls(flow.store, WEAK_FIND_BATCH);
+    flow_advance(MINUTE_MS);
+    ck_assert_uint_le(weak_store_calls(flow.store, WEAK_FIND_BATCH) - before, 100);
+    expect_answered("milvali.com");
+}
+
 /* ---- a batch that is known ---- */
 
 TEST(notify_of_a_batch_in_progress_polls_it_now)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_raw_results.c - tests that paid results of an earlier version that could not be understood
  * are parsed again after a restart, and answered without being paid for again. */
-#include "flow.h"
-#include "held_calls.h"
 #include "lookup/engine_state.h"
-#include "weak_store.h"
+#include "store_flow.h"
 
 #include "tests/support/suite.h"
 #include <stdio.h>
@@ -16,19 +14,6 @@ static const char understood[] =
     "{\"status\":\"COMPLETED\",\"tracking_id\":null,"
     "\"data\":[{\"email\":\"info@milvali.com\",\"status\":\"VALID\"}]}";
 static const char not_understood[] = "{\"status\":\"COMPLETED\",\"data\":{\"a\":[1]}}";
-
-static struct store_stats stored(void)
-{
-    struct store_stats stats;
-
-    ck_assert_int_eq(store_stats(flow.store, &stats), ERR_OK);
-    return stats;
-}
-
-static size_t submits(void)
-{
-    return fake_upstream_calls(flow.upstream, FAKE_SUBMIT);
-}
 
 static int64_t wall_ms(void)
 {
@@ -249,6 +234,43 @@ TEST(raw_result_does_not_remove_a_newer_result_from_memory)
     ck_assert_ptr_eq(cached, newer);
     result_unref(cached);
     result_unref(newer);
+    question_free(question);
+}
+
+/* The precondition names an older result, which this step replaces. */
+TEST(raw_result_that_is_being_stored_is_not_deleted_instead_of_an_older_one)
+{
+    const struct store_end end = {.state = STORE_ANSWERED, .wall_ms = wall_ms()};
+    struct forget_domain_call forget = {.call.run = engine_forget_domain,
+                                        .precondition = {.has_tags = true, .n_tags = 1}};
+    int n_forgotten = 0;
+
+    add_many();
+    flow_restart();
+    struct question *question = question_about(flow_company(40)); /* of the next step */
+    const struct result *older =
+        result_new_answer(&(struct result_facts){.key = question->key,
+                                                 .domain = question->parts.domain,
+                                                 .company_name = "",
+                                                 .fetched_ms = wall_ms() - DAY_MS,
+                                                 .ttl_found_ms = DAY_MS,
+                                                 .ttl_empty_ms = DAY_MS});
+    add_ended(question, "older", &end, older);
+    memcpy(forget.precondition.tags[0], older->bodies[RESULT_JSON].etag, RESULT_ETAG);
+    memcpy(forget.domain, question->parts.domain, strlen(question->parts.domain) + 1);
+    memcpy(forget.key, question->key, HASH_SIZE);
+    held_calls_set(HOLD_POSTED, "put_parsed");
+    flow_advance(1000);
+    ck_assert_uint_eq(held_calls_count(), 1);
+    flow_post(&forget.call, &n_forgotten);
+    release();
+    ck_assert_int_eq(n_forgotten, 1);
+    ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
+    flow_advance(2000);
+    flow_call(&forget.call);
+    ck_assert_int_eq(forget.err, ERR_PRECONDITION_FAILED);
+    ck_assert_uint_eq(stored().tasks[STORE_ANSWERED], MANY + 1);
+    result_unref(older);
     question_free(question);
 }
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* test_recalls.c - tests requests that wait until the store was read, while it is slow: reads are
  * shared, waits end in every way, and what a read returns is not older than what is known. */
-#include "flow.h"
-#include "held_calls.h"
 #include "lookup/recalls.h"
-#include "weak_store.h"
+#include "store_flow.h"
 
 #include "tests/support/suite.h"
 #include <string.h>
@@ -23,12 +21,6 @@ static struct caller *ask(const char *domain, int64_t wait_ms)
 
     flow_settle();
     return caller;
-}
-
-static void release(void)
-{
-    held_calls_release();
-    flow_settle();
 }
 
 static size_t paid_for(const char *domain)

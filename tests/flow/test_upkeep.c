@@ -2,7 +2,6 @@
 /* test_upkeep.c - tests the work besides lookups while the store is slow: what other processes have
  * recorded, the pause, raw results, and lost submits. */
 #include "base/metrics.h"
-#include "held_calls.h"
 #include "notify_flow.h"
 
 #include "tests/support/suite.h"
@@ -26,8 +25,7 @@ TEST(deletion_is_confirmed_after_it_was_applied)
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 1);
     const struct result *cached = cache_find(flow.cache, key_of(caller));
     ck_assert_ptr_null(cached);
-    held_calls_release();
-    flow_settle();
+    release();
     ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
 }
 
@@ -78,8 +76,7 @@ TEST(deletion_removes_a_result_that_is_cached_before_its_confirmation_returns)
     weak_store_note_change(flow.store, key_of(caller));
     flow_advance(1000);
     cache_put(flow.cache, late);
-    held_calls_release();
-    flow_settle();
+    release();
     ck_assert_ptr_null(cache_find(flow.cache, key_of(caller)));
     result_unref(late);
 }
@@ -163,8 +160,7 @@ TEST(pause_is_not_undone_by_a_read_that_is_older)
     ck_assert_uint_eq(held_calls_count(), 1);
     engine_set_paused(flow.engine, true);
     flow_settle();
-    held_calls_release();
-    flow_settle();
+    release();
     expect_paused(true);
     flow_advance(3000);
     expect_paused(true);
@@ -176,8 +172,7 @@ TEST(pause_is_not_undone_by_a_read_that_is_older_than_its_write)
     engine_set_paused(flow.engine, true);
     flow_advance(1500); /* the news are read before the pause is written */
     expect_paused(true);
-    held_calls_release();
-    flow_settle();
+    release();
     expect_paused(true);
     flow_advance(3000);
     expect_paused(true);
@@ -194,8 +189,7 @@ TEST(pause_that_changes_while_it_is_written_is_written_again)
     engine_set_paused(flow.engine, false);
     flow_settle();
     ck_assert_uint_eq(held_calls_count(), 1); /* one write at a time */
-    held_calls_release();
-    flow_settle();
+    release();
     ck_assert(store_paused(flow.store, &paused) == ERR_OK && !paused);
     expect_paused(false);
 }
@@ -222,8 +216,7 @@ TEST(pause_is_read_after_a_reload_although_news_are_being_read)
     ck_assert_int_eq(store_set_paused(flow.store, true), ERR_OK);
     engine_reload(flow.engine, &(struct engine_settings){0, flow_options().keep_expired_ms});
     flow_settle();
-    held_calls_release();
-    flow_settle();
+    release();
     expect_paused(true);
 }
 
@@ -285,8 +278,7 @@ TEST(notify_is_rejected_while_too_many_tokens_are_looked_up)
     }
     ck_assert_uint_eq(n, 64);
     ck_assert_uint_eq(held_calls_count(), 64);
-    held_calls_release();
-    flow_settle();
+    release();
     ck_assert(engine_notify(flow.engine, unknown, "t-1", 3));
     flow_settle();
 }
@@ -305,8 +297,7 @@ TEST(notify_for_a_batch_that_is_resumed_while_the_token_is_looked_up_polls_it)
     held_calls_set(HOLD_EXECUTED, "read_batch");
     notify(token(), "{\"batch_id\":\"%s\"}", batch_id("milvali.com"));
     uint64_t before = *polled;
-    held_calls_release();
-    flow_settle();
+    release();
     ck_assert_uint_eq(*polled, before + 1);
     flow_advance(2 * HOUR_MS);
     expect_answered("milvali.com");
@@ -330,8 +321,7 @@ TEST(resolved_task_is_unknown_again_if_its_question_is_in_flight)
     struct caller *again = flow_request("milvali.com", WAIT_MS);
     flow_advance(1000);
     ck_assert_uint_eq(held_calls_count(), 2); /* its intent too */
-    held_calls_release();
-    flow_settle();
+    release();
     ck_assert_uint_eq(stored().tasks[STORE_OPEN], 1);
     ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 1);
     flow_advance(3 * MINUTE_MS);
@@ -403,8 +393,7 @@ TEST(resolved_task_is_served_before_its_write_has_returned)
     flow_advance(MINUTE_MS);
     ck_assert_uint_eq(held_calls_count(), 1);
     expect_answered("milvali.com");
-    held_calls_release();
-    flow_settle();
+    release();
     expect_answered("milvali.com");
 }
 

@@ -14,7 +14,7 @@ struct weak_store {
     struct store *inner;
     bool is_volatile;
     enum err errors[WEAK_CALLS]; /* with which calls fail; ERR_OK = they work */
-    bool loses[WEAK_CALLS], loses_next[WEAK_CALLS];
+    bool loses[WEAK_CALLS];
     size_t calls[WEAK_CALLS];
     /* The records of another process; their numbers begin with 1. */
     unsigned char changed[WEAK_NEWS][HASH_SIZE];
@@ -41,11 +41,7 @@ static struct store *behind(struct store *store, enum weak_call call)
 /* Returns what the caller gets. */
 static enum err confirm(struct store *store, enum weak_call call, enum err err)
 {
-    struct weak_store *me = weak(store);
-    bool is_lost = me->loses[call] || me->loses_next[call];
-
-    me->loses_next[call] = false;
-    return is_lost ? ERR_STORAGE_UNAVAILABLE : err;
+    return weak(store)->loses[call] ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
 #define PASS(call, expression)                                                                     \
@@ -333,11 +329,6 @@ void weak_store_fail_all(struct store *store, bool fails)
 void weak_store_lose(struct store *store, enum weak_call call, bool loses)
 {
     weak(store)->loses[call] = loses;
-}
-
-void weak_store_lose_next(struct store *store, enum weak_call call)
-{
-    weak(store)->loses_next[call] = true;
 }
 
 void weak_store_set_durable(struct store *store, bool is_durable)

@@ -42,9 +42,6 @@ void weak_store_fail_with(struct store *store, enum weak_call call, enum err err
  * ERR_STORAGE_UNAVAILABLE. */
 void weak_store_lose(struct store *store, enum weak_call call, bool loses);
 
-/* Makes the next call of that kind lose it, and no other. */
-void weak_store_lose_next(struct store *store, enum weak_call call);
-
 /* Says whether the store claims to outlive the process, as it does at first: flow_restart() keeps
  * it. */
 void weak_store_set_durable(struct store *store, bool is_durable);

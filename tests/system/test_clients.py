@@ -214,9 +214,14 @@ def test_fair_queue_puts_a_small_client_into_the_next_batch(testbed, sim, keys):
     for i in range(1000):
         assert flood.get(f"/emails?domain=flood{i}.com&async=1", keys.line("flood")).status == 202
     sim.reach(submit=1)
+
+    def queued():
+        return daemon.get("/readyz?verbose").json()["checks"]["queue"]
+
+    before = queued()
     single = daemon.connect()
     single.send_get("/emails?domain=single.com", keys.line("single"))
-    daemon.await_waiters(1)
+    eventually(lambda: queued() == before + 1)  # it waits for the store first
     sim.release_submits()
     assert single.read().status == 200
     eventually(lambda: len(sim.ledger()) == 1001)

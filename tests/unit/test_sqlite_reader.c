@@ -194,3 +194,75 @@ TEST(reader_that_cannot_be_opened_has_a_reason)
     }
     store_close(none);
 }
+
+/* ---- no news ---- */
+
+/* Returns whether one statement is enough to read the news. */
+static bool is_cheap(struct store *in)
+{
+    failing_step_arm(2, SQLITE_INTERRUPT);
+    ck_assert(!store_news_since(in, 0).n_changed);
+    return !failing_step_heal();
+}
+
+TEST(reader_without_news_runs_one_statement)
+{
+    ck_assert(!store_news_since(reader, 0).paused);
+    ck_assert(is_cheap(reader));
+    ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
+    ck_assert(store_news_since(reader, 0).paused);
+    ck_assert(is_cheap(reader));
+    ck_assert(store_news_since(reader, 0).paused);
+}
+
+/* A store in memory has one connection. */
+TEST(reader_of_its_own_writes_has_the_news)
+{
+    store_close(TAKE(reader));
+    store_close(store);
+    store = store_open_roomy("memory:");
+    ck_assert(!store_news_since(store, 0).paused);
+    ck_assert(is_cheap(store));
+    ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
+    ck_assert(store_news_since(store, 0).paused);
+    ck_assert(is_cheap(store));
+}
+
+TEST(reader_has_the_news_until_they_are_confirmed)
+{
+    struct store *other = store_open_second(store_url());
+
+    ck_assert_uint_eq(store_news_since(reader, 0).n_changed, 0);
+    ck_assert_int_eq(store_forget_key(other, store_key_of(0)), ERR_OK);
+    for (int i = 0; i < 3; i++)
+        ck_assert_uint_eq(store_news_since(reader, 0).n_changed, 1);
+    const struct store_news news = store_news_since(reader, 0);
+    ck_assert_int_eq(store_confirm_news(store, &news), ERR_OK);
+    ck_assert_uint_eq(store_news_since(reader, 0).n_changed, 0);
+    ck_assert(is_cheap(reader));
+    store_close(other);
+}
+
+TEST(reader_looks_for_other_responses_in_the_news)
+{
+    ck_assert_uint_eq(store_news_since(reader, 0).n_responses, 0);
+    const struct store_end lost = {.state = STORE_UNKNOWN,
+                                   .err = ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                                   .raw = "{}",
+                                   .raw_len = 2,
+                                   .wall_ms = STORE_NOW_MS};
+    ck_assert_int_eq(store_end_batch(store, batch, &lost), ERR_OK);
+    const struct store_news news = store_news_since(reader, 1000);
+    ck_assert_uint_eq(news.n_responses, 1);
+    ck_assert_int_eq(store_confirm_news(store, &news), ERR_OK);
+    ck_assert_uint_eq(store_news_since(reader, 1000).n_responses, 0);
+    ck_assert_uint_eq(store_news_since(reader, 2000).n_responses, 1);
+}
+
+TEST(reader_that_was_reopened_reads_the_news)
+{
+    ck_assert(!store_news_since(reader, 0).paused);
+    ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
+    fail_once(reader);
+    ck_assert(store_news_since(reader, 0).paused);
+}

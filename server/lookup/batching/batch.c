@@ -41,6 +41,7 @@ void batch_free(struct batch *batch)
     timer_disarm(batch->tools->timers, &batch->retry);
     timer_disarm(batch->tools->timers, &batch->drop);
     batch_split_release(batch);
+    lost_submit_unref(batch->lost);
     if (*batch->notify_token)
         HASH_DEL(*batch->tools->noted, batch);
     DL_DELETE(*batch->tools->batches, batch);
@@ -113,7 +114,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     struct task_end with_id = *end;
 
     with_id.batch_id = *batch->id ? batch->id : NULL;
-    with_id.is_recorded = batch->number != 0;
+    with_id.is_recorded = true;
     DL_DELETE(batch->tasks, task);
     batch->n_open--;
     if (journal_state_of(end) == STORE_NOT_CREATED || end->refunds_last)
@@ -143,7 +144,7 @@ void batch_end(struct batch *batch, const struct task_end *end)
 
     if (batch->state == BATCH_REJECTED) /* the other parts know its result */
         batch_split_release(batch);
-    if (batch->number && batch->tasks)
+    if (batch->tasks)
         journal_end_batch(batch->tools->journal, batch->number, end);
     batch_enter(batch, BATCH_DONE);
     batch_split_leave(batch, rejection_of(end));
@@ -174,10 +175,11 @@ static void fail_unrecorded(struct batch *batch)
                                         .retry_after_s = JOURNAL_RETRY_S});
 }
 
-/* No callback of a task may run inside the call that found out. */
+/* Nothing follows its earlier submit. No callback of a task may run inside the call that found out.
+ */
 static void unrecorded(struct timer *timer)
 {
-    fail_unrecorded(container_of(timer, struct batch, retry));
+    batch_fail(container_of(timer, struct batch, retry), (struct task_end){.charged = CHARGED_NO});
 }
 
 /* ---- submitting ---- */
@@ -386,6 +388,7 @@ static void submitted(void *arg, const struct openmart_reply *reply, const char 
         break;
     case SUBMIT_RISK:
         batch->risk = RISK_DUE;
+        batch->lost = lost_submit_new(tools->lost_submits, batch->notify_token);
         back_off(batch, reply);
         break;
     case SUBMIT_END:
@@ -400,6 +403,15 @@ void batch_notify(struct batch *batch)
         collector_poll_now(batch->collector);
     else
         batch->is_proven = true;
+}
+
+bool batch_task_is_unsent(const struct task *task)
+{
+    const struct batch *batch = task->batch;
+
+    if (task->phase != TASK_SUBMITTING)
+        return task->phase == TASK_QUEUED;
+    return batch->state == BATCH_INTENDING && batch->risk == RISK_NONE;
 }
 
 enum task_phase batch_task_phase(const struct task *task)

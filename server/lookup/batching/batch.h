@@ -25,6 +25,7 @@
 #include "client/openmart/openmart.h"
 #include "lookup/batching/circuit_breaker.h"
 #include "lookup/batching/collector.h"
+#include "lookup/batching/lost_submit.h"
 #include "lookup/batching/result_match.h"
 #include "lookup/money/budget.h"
 #include "lookup/records/journal.h"
@@ -77,6 +78,7 @@ struct batch_tools {
     const char *notify_url; /* prefix of what each task carries; NULL = nothing */
     struct batch **batches; /* head of the list of all batches, oldest first */
     struct batch **noted;   /* the hash table of those with a notify token, by it */
+    struct lost_submit **lost_submits; /* the hash table of all, by their tokens */
     struct batch_owner owner;
 
     /* A second result arrived with the tracking id of one that was already delivered for `key`. */
@@ -96,13 +98,14 @@ struct batch {
     /* Private to the batch: */
     const struct batch_tools *tools;
     struct task *tasks;           /* not ended yet */
-    int64_t number;               /* in the journal; 0 = not yet recorded */
+    int64_t number;               /* in the journal; 0 until batch_submit() */
     char id[OPENMART_ID_MAX + 1]; /* Openmart's id; "" = not yet known */
     int64_t oldest_ms;            /* when its first task was queued */
     int tries;
     char notify_token[ID_TEXT]; /* "" = none yet; set by batch_set_token() only */
     UT_hash_handle hh;          /* by notify_token */
     bool is_proven;             /* the upstream called with the token: the batch exists */
+    struct lost_submit *lost;   /* unless RISK_NONE: the first submit; an owned reference */
     struct timer retry; /* while BACKING_OFF, or until a batch that was not journalled fails */
     struct timer drop;  /* while it waits: until its abandoned tasks are dropped */
     struct batch_intent *intent; /* in flight */
@@ -128,7 +131,7 @@ void batch_add(struct batch *batch, struct task *task);
 void batch_set_token(struct batch *batch, const char *token);
 
 /* Submits a PENDING batch once this is recorded. It occupies a slot from now on. circuit_permit()
- * must allow it. No callback of a task runs inside. */
+ * must allow it, and the journal must be usable. No callback of a task runs inside. */
 void batch_submit(struct batch *batch);
 
 /* Makes an UNPAID batch PENDING, because some of its tasks can be paid for. */
@@ -148,6 +151,9 @@ bool batch_is_in_slot(const struct batch *batch);
  * been accepted, reports ERR_UPSTREAM_OUTCOME_UNKNOWN regardless of `end`, and no time after which
  * to retry. */
 void batch_fail(struct batch *batch, struct task_end end);
+
+/* Returns whether no submit has left that may have created the task, in a batch or not. */
+bool batch_task_is_unsent(const struct task *task);
 
 /* Returns the phase of a task in any state, in a batch or not. */
 enum task_phase batch_task_phase(const struct task *task);

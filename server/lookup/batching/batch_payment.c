@@ -82,52 +82,41 @@ static struct batch_intent *intent_new(struct batch *batch)
     return intent;
 }
 
-/* Takes ownership of the intent, which was posted unless `err`. */
-static enum err posted(struct batch_intent *intent, enum err err)
-{
-    if (err) {
-        intent->batch->intent = NULL;
-        free(intent);
-    }
-    return err;
-}
-
 /* Pays again for tasks that may exist: the journal keeps the batch as "being sent", because it may
  * have been accepted. */
 static enum err record_second_payment(struct batch *batch)
 {
-    const struct batch_tools *tools = batch->tools;
     struct batch_intent *intent = intent_new(batch);
     enum err err = reserve_again(batch, intent->second);
 
-    if (err)
-        return posted(intent, err);
+    if (err) {
+        batch->intent = NULL;
+        free(intent);
+        return err;
+    }
     intent->pays_again = true;
-    err = journal_mark_resubmitted(tools->journal, &intent->intent, batch->number,
-                                   intent->second[0].day);
-    if (err)
-        refund_all(tools->budget, intent->second, batch->n_tasks);
-    return posted(intent, err);
+    journal_mark_resubmitted(batch->tools->journal, &intent->intent, batch->number,
+                             intent->second[0].day);
+    return ERR_OK;
 }
 
-static enum err record_submit(struct batch *batch)
+static void record_submit(struct batch *batch)
 {
     struct journal *journal = batch->tools->journal;
     struct batch_intent *intent = intent_new(batch);
-    int64_t number = batch->number ? batch->number : store_new_number();
-    enum err err = batch->number ? journal_sending(journal, &intent->intent, number,
-                                                   batch->tasks->credit.day, batch->notify_token)
-                                 : journal_begin_batch(journal, &intent->intent, number,
-                                                       batch->tasks, batch->notify_token);
 
-    if (!err)
-        batch->number = number;
-    return posted(intent, err);
+    if (batch->number) {
+        journal_sending(journal, &intent->intent, batch->number, batch->tasks->credit.day,
+                        batch->notify_token);
+        return;
+    }
+    batch->number = store_new_number();
+    journal_begin_batch(journal, &intent->intent, batch->number, batch->tasks, batch->notify_token);
 }
 
 bool batch_must_not_repeat(const struct batch *batch)
 {
-    return batch->risk != RISK_NONE && batch->is_proven;
+    return batch->risk != RISK_NONE && (batch->is_proven || batch->lost->is_proven);
 }
 
 enum err batch_record_submit(struct batch *batch)
@@ -146,5 +135,6 @@ enum err batch_record_submit(struct batch *batch)
         id_new(token);
         batch_set_token(batch, token);
     }
-    return record_submit(batch);
+    record_submit(batch);
+    return ERR_OK;
 }

@@ -11,12 +11,12 @@
 
 #include <stdbool.h>
 
-/* Posts the intent that the tasks of the batch may be paid for now. batch_intent_returned() runs
- * later; until then the batch, its tasks and its token must not change. On failure nothing was
- * posted, and no second credit is taken. Errors:
+/* Posts the intent that the tasks of the batch may be paid for now. The journal must be usable.
+ * batch_intent_returned() runs later; until then the batch, its tasks and its token must not
+ * change. On failure nothing was posted, and no second credit is taken; an earlier submit may have
+ * been accepted. Errors:
  * - ERR_UPSTREAM_OUTCOME_UNKNOWN: the batch exists, so nothing is paid for twice
- * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: there is no second credit for every task
- * - ERR_STORAGE_UNAVAILABLE: the journal is unusable */
+ * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: there is no second credit for every task */
 enum err batch_record_submit(struct batch *batch);
 
 /* Returns whether the batch exists although the response to a submit was lost: then no further

@@ -78,6 +78,7 @@ static struct batch *move_tasks(struct batch *batch, struct task *first, size_t 
     target->number = store_new_number();
     target->risk = batch->risk;
     target->is_proven = batch->is_proven;
+    target->lost = lost_submit_ref(batch->lost);
     journal_split(batch->tools->journal, batch->number, target->number, moved);
     batch->n_tasks -= n;
     batch->n_open -= n;

@@ -42,6 +42,7 @@ struct batcher {
     bool pending_had_its_turn; /* the last slot went to a batch that was formed before */
     struct batch *batches;
     struct batch *noted; /* those with a notify token, by it */
+    struct lost_submit *lost_submits;
 };
 
 /* ---- submit slots ---- */
@@ -122,13 +123,20 @@ static struct batch *next_batch(struct batcher *batcher, enum metrics_flush trig
     return is_due ? form_batch(batcher, permit, trigger) : NULL;
 }
 
+/* Returns whether a batch may be submitted, if one is due. Without the journal it could not be: so
+ * tasks and batches wait until that is usable. */
+static bool has_slot(const struct batcher *batcher)
+{
+    return batcher_slots_used(batcher) < batcher->options.slots &&
+           journal_state(batcher->journal).is_usable;
+}
+
 /* Submits batches that are due while slots are free. */
 static void fill_slots(struct batcher *batcher, enum metrics_flush trigger)
 {
     struct batch *batch;
 
-    while (batcher_slots_used(batcher) < batcher->options.slots &&
-           (batch = next_batch(batcher, trigger)))
+    while (has_slot(batcher) && (batch = next_batch(batcher, trigger)))
         batch_submit(batch);
     if (batcher->queue.n == 0) {
         batcher->overdue = false;
@@ -214,6 +222,11 @@ static void batch_ended(void *arg, struct batch *batch)
     fill_slots(arg, FLUSH_SLOT);
 }
 
+static void journal_became_usable(void *arg)
+{
+    fill_slots(arg, FLUSH_SLOT);
+}
+
 /* ---- start and stop ---- */
 
 /* Estimates how many tasks end in 1,000 s, from the duration of a submit and the limit on reads. */
@@ -242,6 +255,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
     batcher->rate.per_1000_s = estimated_rate(options);
     batcher->breaker = circuit_breaker_new(clock, timers, tools->openmart, options->key);
     circuit_on_change(batcher->breaker, circuit_changed, batcher);
+    journal_on_usable(batcher->journal, journal_became_usable, batcher);
     batcher->tools = (struct batch_tools){
         .clock = clock,
         .timers = timers,
@@ -255,6 +269,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
         .notify_url = options->notify_url,
         .batches = &batcher->batches,
         .noted = &batcher->noted,
+        .lost_submits = &batcher->lost_submits,
         .owner = {batch_state_changed, task_ended, batch_ended, batcher},
     };
     return batcher;
@@ -270,6 +285,7 @@ void batcher_free(struct batcher *batcher)
 {
     if (!batcher)
         return;
+    journal_on_usable(batcher->journal, NULL, NULL);
     while (batcher->batches)
         batch_free(batcher->batches);
     timer_disarm(batcher->timers, &batcher->linger);
@@ -296,6 +312,7 @@ enum batcher_notice batcher_notify(struct batcher *batcher, const char *token)
 {
     struct batch *batch;
 
+    lost_submit_prove(batcher->lost_submits, token);
     HASH_FIND_STR(batcher->noted, token, batch);
     if (!batch)
         return NOTICE_NOT_OURS;

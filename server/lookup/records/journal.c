@@ -19,6 +19,8 @@ struct journal {
     struct store_calls *calls;
     journal_written_fn *on_written; /* may be NULL */
     void *on_written_arg;
+    journal_usable_fn *on_usable; /* may be NULL */
+    void *on_usable_arg;
     const struct clock *clock;
     struct timers *timers;
     struct timer retry, slow;
@@ -112,8 +114,11 @@ static void call_failed(void *arg, const struct store_call *call)
 /* A write has returned. */
 static void note_return(struct journal *journal, enum err err)
 {
-    if (err != ERR_STORAGE_UNAVAILABLE && !journal_check(journal))
-        journal->is_unwell = false;
+    if (!journal->is_unwell || err == ERR_STORAGE_UNAVAILABLE || journal_check(journal))
+        return;
+    journal->is_unwell = false;
+    if (journal->on_usable)
+        journal->on_usable(journal->on_usable_arg);
 }
 
 struct journal *journal_new(struct store_calls *calls, const struct clock *clock,
@@ -132,6 +137,12 @@ void journal_on_written(struct journal *journal, journal_written_fn *written, vo
 {
     journal->on_written = written;
     journal->on_written_arg = arg;
+}
+
+void journal_on_usable(struct journal *journal, journal_usable_fn *usable, void *arg)
+{
+    journal->on_usable = usable;
+    journal->on_usable_arg = arg;
 }
 
 /* ---- receipts ---- */
@@ -245,46 +256,38 @@ static void intent_returned(struct store_call *call)
 
 static struct store_call start_intent(struct journal *journal, struct journal_intent *intent)
 {
+    assert(!journal_check(journal));
     intent->journal = journal;
     depart(journal, &intent->flight);
     return (struct store_call){.done = intent_returned};
 }
 
-enum err journal_begin_batch(struct journal *journal, struct journal_intent *intent, int64_t batch,
-                             const struct task *tasks, const char *notify_token)
+void journal_begin_batch(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                         const struct task *tasks, const char *notify_token)
 {
     size_t n;
 
-    if (journal_check(journal))
-        return ERR_STORAGE_UNAVAILABLE;
     intent->rows = task_rows(tasks, &n);
     const struct store_new_batch new = {batch, intent->rows, n, notify_token,
                                         journal->clock->wall_ms};
     intent->call.begin = (struct store_begin_batch_call){start_intent(journal, intent), new};
     store_post_begin_batch(journal->calls, &intent->call.begin);
-    return ERR_OK;
 }
 
-enum err journal_sending(struct journal *journal, struct journal_intent *intent, int64_t batch,
-                         int64_t day, const char *notify_token)
+void journal_sending(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                     int64_t day, const char *notify_token)
 {
-    if (journal_check(journal))
-        return ERR_STORAGE_UNAVAILABLE;
     intent->call.sending =
         (struct store_sending_call){start_intent(journal, intent), batch, day, notify_token};
     store_post_sending(journal->calls, &intent->call.sending);
-    return ERR_OK;
 }
 
-enum err journal_mark_resubmitted(struct journal *journal, struct journal_intent *intent,
-                                  int64_t batch, int64_t day)
+void journal_mark_resubmitted(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                              int64_t day)
 {
-    if (journal_check(journal))
-        return ERR_STORAGE_UNAVAILABLE;
     intent->call.resubmitted =
         (struct store_mark_resubmitted_call){start_intent(journal, intent), batch, day};
     store_post_mark_resubmitted(journal->calls, &intent->call.resubmitted);
-    return ERR_OK;
 }
 
 /* ---- entries ---- */

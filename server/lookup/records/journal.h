@@ -48,6 +48,10 @@ struct journal *journal_new(struct store_calls *calls, const struct clock *clock
 typedef void journal_written_fn(void *arg, const unsigned char key[HASH_SIZE], bool is_deletion);
 void journal_on_written(struct journal *journal, journal_written_fn *written, void *arg);
 
+/* Runs when the journal has become usable again; see journal_state(). NULL = nothing runs. */
+typedef void journal_usable_fn(void *arg);
+void journal_on_usable(struct journal *journal, journal_usable_fn *usable, void *arg);
+
 /* No call may be in flight. Tries to write deferred entries a last time, in order and up to the
  * first that fails, then frees. NULL is a no-op. */
 void journal_free(struct journal *journal);
@@ -66,7 +70,8 @@ bool journal_is_writing(const struct journal *journal);
 size_t journal_log_unwritten(const struct journal *journal);
 
 struct journal_state {
-    bool is_usable; /* the last access to the store worked, and none is slow */
+    bool is_usable; /* the last access to the store worked, and none is slow; journal_check() is
+                       ERR_OK then */
     size_t backlog; /* deferred entries that are not written yet */
 };
 
@@ -117,23 +122,22 @@ struct journal_intent {
     } call;
 };
 
-/* Post an intent. What they point to is borrowed until `done`. While the journal is unusable, they
- * return ERR_STORAGE_UNAVAILABLE, and `done` does not run.
+/* Post an intent. What they point to is borrowed until `done`. The journal must be usable.
  *
  * journal_begin_batch() records a new batch before its first submit. `batch` is its number, by
  * store_new_number(); `tasks` a utlist of 1..OPENMART_BATCH_MAX; `notify_token` "" = none. */
-enum err journal_begin_batch(struct journal *journal, struct journal_intent *intent, int64_t batch,
-                             const struct task *tasks, const char *notify_token);
+void journal_begin_batch(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                         const struct task *tasks, const char *notify_token);
 
 /* Records that the batch is sent again, charged to the UTC day `day` (days since 1970).
  * `notify_token` "" = the one that was recorded before, if any. */
-enum err journal_sending(struct journal *journal, struct journal_intent *intent, int64_t batch,
-                         int64_t day, const char *notify_token);
+void journal_sending(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                     int64_t day, const char *notify_token);
 
 /* Records that the batch will be sent again although its last submit may have been accepted; see
  * store_mark_resubmitted(). */
-enum err journal_mark_resubmitted(struct journal *journal, struct journal_intent *intent,
-                                  int64_t batch, int64_t day);
+void journal_mark_resubmitted(struct journal *journal, struct journal_intent *intent, int64_t batch,
+                              int64_t day);
 
 /* ---- entries; they copy what they are given ---- */
 

@@ -196,6 +196,10 @@ bool results_is_storing(const struct results *results, const unsigned char key[H
     DL_FOREACH (*results->puts, put)
         if (memcmp(put->result->key, key, HASH_SIZE) == 0)
             return true;
+    for (size_t i = 0; i < results->n_parsed; i++)
+        if (results->parsed[i].result &&
+            memcmp(results->parsed[i].result->key, key, HASH_SIZE) == 0)
+            return true;
     return results->n_resolved > 0;
 }
 

@@ -45,12 +45,14 @@ struct results {
     struct store *store;
     struct store_calls *calls;
     struct journal *journal;
-    struct cooldowns *cooldowns; /* owned */
-    struct finished *finished;   /* owned */
-    size_t n_resolved;           /* that wait for the store; see resolved_task.h */
-    size_t n_repeated;           /* of those: that have failed, and are to be repeated */
-    struct reads *reads;         /* owned; finds the results that are not in memory */
-    struct results_put **puts;   /* owned: head of the list of those whose `done` runs later */
+    struct cooldowns *cooldowns;       /* owned */
+    struct finished *finished;         /* owned */
+    size_t n_resolved;                 /* that wait for the store; see resolved_task.h */
+    size_t n_repeated;                 /* of those: that have failed, and are to be repeated */
+    const struct store_parsed *parsed; /* raw results that are being stored; see raw_results.h */
+    size_t n_parsed;
+    struct reads *reads;       /* owned; finds the results that are not in memory */
+    struct results_put **puts; /* owned: head of the list of those whose `done` runs later */
 };
 
 /* Returns whether a result may wait in memory for a store that has failed. */

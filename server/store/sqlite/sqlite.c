@@ -173,6 +173,7 @@ enum err sql_ready(struct sqlite_store *s)
         return ERR_STORAGE_UNAVAILABLE;
     }
     s->is_suspect = false;
+    s->no_news.is_known = false; /* its data_version was that of the old connection */
     sqlite_disconnect(&old);
     return ERR_OK;
 }

@@ -140,6 +140,15 @@ struct sql_counts {
     int64_t ended, answers, counted_version;
 };
 
+/* The state of the database when the last read of the news returned none. */
+struct sql_no_news {
+    bool is_known;
+    bool paused;
+    int64_t data_version; /* changes if another connection commits */
+    int64_t own_changes;  /* rows that this connection has changed */
+    int64_t since_ms;
+};
+
 struct sqlite_store {
     struct store store; /* must be first */
     char *path;         /* STORE_FILE_NONE if it is in memory */
@@ -156,6 +165,7 @@ struct sqlite_store {
     sqlite3_stmt *statements[SQL_STATEMENTS];
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     int64_t counted_version;    /* the data_version when results were counted */
+    struct sql_no_news no_news; /* see news.c */
     bool is_in_group;           /* a transaction is open, and the next ones are savepoints of it */
     bool is_group_lost;         /* it cannot be committed */
     struct sql_counts group_counts; /* when it began */
