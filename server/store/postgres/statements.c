@@ -2,16 +2,18 @@
 /* statements.c - see postgres.h. The text of every statement.
  *
  * A write begins with LEAD, and does nothing unless LEAD has its row: $1 is the owner's epoch, or 0
- * for another process. FOR SHARE makes a new owner wait for the writes that began before. Its first
- * column says whether LEAD had its row, its second what was done: 0 = nothing, because what is
- * recorded contradicts it. It finds out whether the same was done before, which is a success.
+ * for another process. FOR SHARE makes a new owner wait for the writes that began before. Another
+ * process locks nothing here, so that the owner's heartbeat never waits for it. Its first column
+ * says whether LEAD had its row, its second what was done: 0 = nothing, because what is recorded
+ * contradicts it. It finds out whether the same was done before, which is a success.
  *
  * Long because it is a table. */
 #include "store/postgres/postgres.h"
 
 #define LEAD                                                                                       \
-    "WITH lead AS MATERIALIZED"                                                                    \
-    " (SELECT 1 FROM leadership WHERE $1::bigint = 0 OR epoch = $1 FOR SHARE), "
+    "WITH owner AS MATERIALIZED"                                                                   \
+    " (SELECT 1 FROM leadership WHERE $1::bigint <> 0 AND epoch = $1 FOR SHARE),"                  \
+    " lead AS MATERIALIZED (SELECT 1 FROM owner UNION ALL SELECT 1 WHERE $1 = 0), "
 #define MAY          "EXISTS(SELECT FROM lead)"
 #define HAS_LED      "(SELECT count(*) FROM lead)"
 #define COUNT(name)  "(SELECT count(*) FROM " name ")"
