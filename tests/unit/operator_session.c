@@ -11,12 +11,13 @@
 
 PGconn *operator_session(void)
 {
-    char path[80];
+    char settings[120];
     PGconn *conn = PQconnectdb(postgres_server_url());
 
-    snprintf(path, sizeof path, "SET search_path = %s", store_schema());
+    snprintf(settings, sizeof settings, "SET search_path = %s; SET client_min_messages = warning",
+             store_schema());
     ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
-    PQclear(PQexec(conn, path));
+    PQclear(PQexec(conn, settings));
     return conn;
 }
 

@@ -98,47 +98,6 @@ void pg_drop_ended(struct pg_store *s)
         s->n_ended -= dropped;
 }
 
-static enum err end_task(struct pg_store *s, PGresult **ret_rows, const char *tracking_id,
-                         const struct store_end *end, const struct pg_answer *answer)
-{
-    const void *raw = s->max_answers && end->raw_len ? end->raw : NULL;
-    size_t len = end->raw_len < STORE_RAW_MAX ? end->raw_len : STORE_RAW_MAX;
-
-    return pg_write(s, ret_rows, SQL_END_TASK, "ttttti" PG_ANSWER_KINDS "ib", tracking_id,
-                    store_task_words[end->state], store_or_empty(end->task_id),
-                    store_code_of(end->err), store_or_empty(end->detail), end->wall_ms,
-                    PG_ANSWER(*answer), (int64_t)end->parser, raw, len);
-}
-
-/* What SQL_END_TASK returns. */
-enum { MAY_WRITE, OUTCOME, NEW_ANSWERS, IS_STORED };
-enum { CONTRADICTS, ENDED, ENDED_BEFORE };
-
-enum err pg_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                     const struct result *keep, bool *ret_stored)
-{
-    struct pg_store *s = pg_of(store);
-    const struct pg_answer answer = pg_answer_of(s, keep);
-    autorows PGresult *rows = NULL;
-    enum err err = end_task(s, &rows, tracking_id, end, &answer);
-
-    if (err)
-        return err;
-    int64_t outcome = pg_int(rows, 0, OUTCOME);
-    if (outcome == CONTRADICTS)
-        return ERR_NO_ENTRY;
-    if (ret_stored)
-        *ret_stored = keep && pg_int(rows, 0, IS_STORED);
-    if (outcome == ENDED_BEFORE)
-        return ERR_OK;
-    s->n_ended++;
-    pg_drop_ended(s);
-    pg_added_answers(s, pg_int(rows, 0, NEW_ANSWERS));
-    if (end->raw_len)
-        pg_drop_raw(s);
-    return ERR_OK;
-}
-
 enum err pg_end_batch(struct store *store, int64_t batch, const struct store_end *end)
 {
     struct pg_store *s = pg_of(store);

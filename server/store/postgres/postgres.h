@@ -44,7 +44,7 @@ enum sql {
     SQL_RESUBMITTED,
     SQL_SUBMITTED,
     SQL_SPLIT,
-    SQL_END_TASK,
+    SQL_END_TASKS,
     SQL_END_BATCH,
     SQL_COUNT_ENDED,
     SQL_DROP_ENDED,
@@ -247,9 +247,12 @@ enum err pg_mark_not_sent(struct store *, int64_t);
 enum err pg_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err pg_submitted(struct store *, int64_t, const char *, int64_t);
 enum err pg_split(struct store *, int64_t, int64_t, const char *const *, size_t, int64_t);
+enum err pg_end_batch(struct store *, int64_t, const struct store_end *);
+
+/* ends.c */
 enum err pg_end_task(struct store *, const char *, const struct store_end *, const struct result *,
                      bool *);
-enum err pg_end_batch(struct store *, int64_t, const struct store_end *);
+enum err pg_end_tasks(struct store *, struct store_task_end *, size_t, size_t *);
 
 /* resolve.c */
 enum err pg_batch_of(struct store *, const char *, int64_t *);
