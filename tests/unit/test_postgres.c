@@ -214,6 +214,20 @@ TEST(postgres_session_of_another_client_is_not_used)
     await_write();
 }
 
+/* What a client has prepared whose session a pooler has passed on. */
+TEST(postgres_session_with_statements_of_another_client_is_not_used)
+{
+    char sql[40];
+
+    store = store_open_roomy(postgres_server_url());
+    int64_t batch = store_add_batch(store, 0, 1);
+    snprintf(sql, sizeof sql, "PREPARE s%d AS SELECT 1", SQL_NOT_SENT);
+    ck_assert_int_eq(pg_run(pg_of(store), sql, NULL, NULL), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_STORAGE_UNAVAILABLE);
+    await_write();
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
+}
+
 static void set_standby(const char *name)
 {
     char sql[80];
