@@ -21,7 +21,8 @@
          */
 
 /* The connection settings. Without `jit=off`, the first statements with unnest() take 0.8 s. A
- * `synchronous_commit` that the operator has set higher stays. */
+ * `synchronous_commit` that the operator has set higher stays. PostgreSQL 17 was the first with a
+ * `transaction_timeout`. */
 #define SETTINGS                                                                                   \
     "SELECT set_config('emailsd.session', '%s', false),"                                           \
     " set_config('search_path', '\"%s\", pg_temp', false),"                                        \
@@ -31,6 +32,7 @@
     " set_config('statement_timeout', '0', false),"                                                \
     " set_config('idle_in_transaction_session_timeout', '2s', false),"                             \
     " set_config('idle_session_timeout', '0', false),"                                             \
+    " (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'),"  \
     " set_config('tcp_keepalives_idle', '10', false),"                                             \
     " set_config('tcp_keepalives_interval', '3', false),"                                          \
     " set_config('tcp_keepalives_count', '3', false),"                                             \
