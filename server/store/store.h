@@ -52,7 +52,7 @@ struct store_options {
     const char *password_file; /* NULL = none */
     const char *schema;        /* NULL = "emailsd" */
     int64_t statement_ms;      /* an owner's limit for a statement; 0 = STORE_STATEMENT_MS */
-    /* Of an owner: */
+    /* Of an owner. What exceeds a limit is deleted, and up to 1% more with it: */
     size_t max_answers;   /* rows; 0 = results are not stored, raw ones included */
     size_t max_ended;     /* completed tasks to retain */
     size_t max_raw;       /* raw results to retain, the newest; 0 = STORE_RAW_ROWS */
@@ -209,6 +209,23 @@ struct store_end {
  * of its question, which stays; else true, also if results are not stored at all. */
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                         const struct result *keep, bool *ret_stored);
+
+/* One of several tasks that end: what store_end_task() takes, and what it returns. Borrowed. */
+struct store_task_end {
+    const char *tracking_id;
+    const struct store_end *end;
+    const struct result *keep;
+    /* Results: */
+    enum err err;
+    bool stored;
+};
+
+/* Ends the first of `n` tasks, n >= 1, as store_end_task() does one after the other, but as one
+ * write if the driver can. *ret_n says how many: at least one, and fewer than `n` if the next one
+ * is not to be in the same write. What is beyond the limits of the store is deleted afterwards. An
+ * error is that of all `n`: ERR_STORAGE_UNAVAILABLE, or ERR_INTERNAL, after which nothing was
+ * changed, and the caller finds out which of them fails by ending them one by one. */
+enum err store_end_tasks(struct store *store, struct store_task_end *ends, size_t n, size_t *ret_n);
 
 /* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded,
  * and those of the last submit if `refunds_last`. `end->raw` is the response to the submit; its

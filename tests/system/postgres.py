@@ -97,9 +97,9 @@ class Postgres:
         self.start()
         return port
 
-    def query_text(self, sql):
+    def query_text(self, sql, url=None):
         return self._run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1",
-                         "--dbname", self.url, "--command", sql)
+                         "--dbname", url or self.url, "--command", sql)
 
     def query(self, sql):
         """Returns the rows as lists of text."""
