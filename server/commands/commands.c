@@ -6,6 +6,7 @@
 #include "base/client_key.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "commands/copy_store.h"
 #include "commands/healthcheck.h"
 #include "commands/inspect.h"
 #include "commands/resolve.h"
@@ -20,7 +21,7 @@
 #define NEWS_LOOKS   100 /* polls of a running daemon, each after NEWS_WAIT_NS */
 #define NEWS_WAIT_NS 100000000L
 
-enum exit_code { EXIT_CLEAN = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+enum exit_code { EXIT_CLEAN = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_STORE_BUSY = 3 };
 
 struct command {
     const char *name, *operand; /* operand NULL = none */
@@ -33,6 +34,13 @@ static int fail(int code, const char *why)
 {
     fprintf(stderr, "emailsd: %s\n", why);
     return code;
+}
+
+static struct store_options options_of(const struct config *config)
+{
+    return (struct store_options){.url = config->store,
+                                  .password_file = config->store_password_file,
+                                  .schema = config->store_schema};
 }
 
 /* ---- forget ---- */
@@ -92,6 +100,30 @@ static int new_key(struct store *store, const struct config *config)
     printf("key   %s\nline  %s " CLIENT_KEY_HASH_PREFIX "%s\n", key, name, hex);
     explicit_bzero(key, sizeof key);
     return EXIT_CLEAN;
+}
+
+/* ---- copy-store ---- */
+
+/* The password and the schema are those of both, unless there are others for FROM. */
+static int copy_store(struct store *store, const struct config *config)
+{
+    struct store_options from = options_of(config), to = from;
+    struct errmsg why;
+
+    (void)store;
+    from.url = config->words[1];
+    to.url = config->words[2];
+    if (config->from_password_file)
+        from.password_file = config->from_password_file;
+    if (config->from_schema)
+        from.schema = config->from_schema;
+    enum err err = copy_store_print(&from, &to, stdout, &why);
+    if (!err)
+        return EXIT_CLEAN;
+    return fail(err == ERR_STORE_BUSY      ? EXIT_STORE_BUSY
+                : err == ERR_STORE_REFUSED ? EXIT_USAGE
+                                           : EXIT_REFUSED,
+                why.text);
 }
 
 /* ---- the table ---- */
@@ -155,6 +187,7 @@ static const struct command commands[] = {
     {"resume", NULL, "resume paid lookups", false, resume_lookups},
     {"forget", "ADDRESS", "delete an e-mail address from all stored results", false, forget},
     {"resolve", "TRACKING-ID", "resume or refund a lookup with unknown outcome", false, resolve},
+    {"copy-store", "FROM TO", "copy journal and results into an empty store", true, copy_store},
     {"key", "new NAME", "create a client key", true, new_key},
     {"healthcheck", NULL, "check /livez of the local daemon", true, check_health},
 };
@@ -196,9 +229,7 @@ static size_t count_words(const struct command *command)
 int command_run(const struct config *config)
 {
     const struct command *command = find(config);
-    const struct store_options options = {.url = config->store,
-                                          .password_file = config->store_password_file,
-                                          .schema = config->store_schema};
+    const struct store_options options = options_of(config);
     struct errmsg why;
     struct store *store = NULL;
 

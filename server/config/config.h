@@ -78,6 +78,7 @@ struct config {
     bool check, print, json;
     char *batch; /* NULL = not given */
     bool not_taken;
+    char *from_password_file, *from_schema; /* of copy-store; NULL = not given */
     bool help, version;
 };
 

@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 struct store_driver;
+struct store_copier;
 
 /* The first member of every driver's own struct. */
 struct store {
@@ -61,6 +62,7 @@ struct store_driver {
     bool (*changes_pending)(struct store *);
     enum err (*trim)(struct store *, const struct store_ages *, bool *);
     enum err (*stats)(struct store *, struct store_stats *);
+    const struct store_copier *copier; /* see tables.h */
 };
 
 /* Check where a store would be; `rest` is as below. See store_check(). */

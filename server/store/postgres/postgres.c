@@ -67,6 +67,7 @@ static const struct store_driver driver = {
     .changes_pending = pg_changes_pending,
     .trim = pg_trim,
     .stats = pg_stats,
+    .copier = &pg_copier,
 };
 
 static struct pg_store *new_store(struct pg_target *target, const struct store_options *options)

@@ -96,6 +96,7 @@ extern const char *const pg_statements[SQL_STATEMENTS];
 
 /* Where the server is, and how to log in. See target.c. */
 struct pg_target;
+struct pg_copy;
 
 struct pg_store {
     struct store store;               /* must be first */
@@ -116,6 +117,7 @@ struct pg_store {
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     bool must_count;            /* another process has deleted results */
+    struct pg_copy *copy;       /* of copy.c; NULL = no copy is in progress */
 };
 
 static inline struct pg_store *pg_of(struct store *handle)
@@ -172,6 +174,10 @@ static inline enum err pg_must_change(enum err err, int64_t changes)
 /* Runs a text without parameters, which may be several statements. `why` (may be NULL) has the
  * server's message on failure. */
 enum err pg_run(struct pg_store *s, const char *sql, PGresult **ret_rows, struct errmsg *why);
+
+/* After pg_run() of a COPY from the client: send bytes of its rows, and end it. */
+enum err pg_copy_bytes(struct pg_store *s, const char *bytes, size_t len, struct errmsg *why);
+enum err pg_copy_end(struct pg_store *s, struct errmsg *why);
 
 /* Reads a value of a binary result: an integer or a boolean, 0 for NULL; a text, "" for NULL; a
  * key, NULL if it is not one. The last two are valid until the result is cleared. */
@@ -290,6 +296,9 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 void pg_added_answers(struct pg_store *s, int64_t n);
 enum err pg_find(struct store *, const unsigned char *, const struct result **);
 enum err pg_trim(struct store *, const struct store_ages *, bool *);
+
+/* copy.c */
+extern const struct store_copier pg_copier;
 
 /* purge.c */
 enum err pg_forget_key(struct store *, const unsigned char *);

@@ -300,6 +300,7 @@ static const struct store_driver driver = {
     .changes_pending = sqlite_changes_pending,
     .trim = sqlite_trim,
     .stats = sqlite_stats,
+    .copier = &sqlite_copier,
 };
 
 /* `options` NULL = not the owner. */

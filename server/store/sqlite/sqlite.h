@@ -158,7 +158,9 @@ struct sqlite_store {
     int64_t counted_version;    /* the data_version when results were counted */
     bool is_in_group;           /* a transaction is open, and the next ones are savepoints of it */
     bool is_group_lost;         /* it cannot be committed */
-    struct sql_counts group_counts; /* when it began */
+    struct sql_counts group_counts;  /* when it began */
+    sqlite3_stmt *reading, *filling; /* whole tables; NULL except during a copy */
+    size_t n_filling;                /* columns */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)
@@ -227,6 +229,9 @@ int sqlite_schema_version(void);
 
 /* sqlite.c */
 enum err sqlite_open_reader(struct store *, struct store **, struct errmsg *);
+
+/* copy.c */
+extern const struct store_copier sqlite_copier;
 
 /* group.c; the last two are sql_begin() and sql_end() in a group. */
 enum err sqlite_group_begin(struct store *);
