@@ -40,7 +40,16 @@ static struct store_options options_of(const struct config *config)
 {
     return (struct store_options){.url = config->store,
                                   .password_file = config->store_password_file,
-                                  .schema = config->store_schema};
+                                  .schema = config->store_schema,
+                                  .keeps_schema = !config->store_migrate};
+}
+
+static int fail_to_own(enum err err, const struct errmsg *why)
+{
+    return fail(err == ERR_STORE_BUSY      ? EXIT_STORE_BUSY
+                : err == ERR_STORE_REFUSED ? EXIT_USAGE
+                                           : EXIT_REFUSED,
+                why->text);
 }
 
 /* ---- forget ---- */
@@ -118,12 +127,30 @@ static int copy_store(struct store *store, const struct config *config)
     if (config->from_schema)
         from.schema = config->from_schema;
     enum err err = copy_store_print(&from, &to, stdout, &why);
-    if (!err)
-        return EXIT_CLEAN;
-    return fail(err == ERR_STORE_BUSY      ? EXIT_STORE_BUSY
-                : err == ERR_STORE_REFUSED ? EXIT_USAGE
-                                           : EXIT_REFUSED,
-                why.text);
+    return err ? fail_to_own(err, &why) : EXIT_CLEAN;
+}
+
+/* ---- migrate ---- */
+
+static int migrate(struct store *store, const struct config *config)
+{
+    const struct store_options options = options_of(config);
+    struct store_schema schema;
+    struct errmsg why;
+
+    (void)store;
+    if (!config->store)
+        return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
+    enum err err = store_migrate(&options, &schema, &why);
+    if (err)
+        return fail_to_own(err, &why);
+    if (schema.before >= schema.now)
+        printf("schema version %d: nothing to do\n", schema.before);
+    else if (schema.before)
+        printf("schema version %d: migrated from %d\n", schema.now, schema.before);
+    else
+        printf("schema version %d: created\n", schema.now);
+    return EXIT_CLEAN;
 }
 
 /* ---- the table ---- */
@@ -187,6 +214,7 @@ static const struct command commands[] = {
     {"resume", NULL, "resume paid lookups", false, resume_lookups},
     {"forget", "ADDRESS", "delete an e-mail address from all stored results", false, forget},
     {"resolve", "TRACKING-ID", "resume or refund a lookup with unknown outcome", false, resolve},
+    {"migrate", NULL, "create or migrate the tables of the store", true, migrate},
     {"copy-store", "FROM TO", "copy journal and results into an empty store", true, copy_store},
     {"key", "new NAME", "create a client key", true, new_key},
     {"healthcheck", NULL, "check /livez of the local daemon", true, check_health},

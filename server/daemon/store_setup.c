@@ -16,6 +16,7 @@ static struct store_options options_of(const struct config *config)
     return (struct store_options){.url = config->store,
                                   .password_file = config->store_password_file,
                                   .schema = config->store_schema,
+                                  .keeps_schema = !config->store_migrate,
                                   .max_answers = in_memory ? 0 : (size_t)config->store_rows,
                                   .max_ended = MAX_ENDED};
 }

@@ -86,4 +86,10 @@ enum err store_postgres_open(const char *rest, const struct store_options *optio
 enum err store_postgres_open_shared(const char *rest, const struct store_options *options,
                                     struct store **ret_store, struct errmsg *why);
 
+/* See store_migrate(). */
+enum err store_sqlite_migrate(const char *rest, const struct store_options *options,
+                              struct store_schema *ret_schema, struct errmsg *why);
+enum err store_postgres_migrate(const char *rest, const struct store_options *options,
+                                struct store_schema *ret_schema, struct errmsg *why);
+
 #endif

@@ -218,9 +218,17 @@ void pg_disconnect(struct pg_store *s);
 
 /* ---- schema.c ---- */
 
-/* Checks the schema; the owner creates and migrates it. `why` as in store.h. */
-enum err pg_prepare_schema(struct pg_store *s, bool is_owner, struct errmsg *why);
-int pg_schema_version(void);
+/* The scripts that make the tables, one for each version. */
+struct pg_schema {
+    const char *const *scripts;
+    int version; /* after all of them */
+};
+extern const struct pg_schema pg_schema;
+
+/* Checks the tables, or creates and migrates them. *ret_before is the version before; 0 = there
+ * were none. `why` as in store.h. */
+enum err pg_prepare_schema(struct pg_store *s, const struct pg_schema *schema, bool migrates,
+                           int *ret_before, struct errmsg *why);
 
 /* ---- ownership.c ---- */
 

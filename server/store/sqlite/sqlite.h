@@ -151,6 +151,8 @@ struct sqlite_store {
     atomic_bool is_suspect;            /* after an I/O error: reopen before the next call */
     const struct sqlite_store *writer; /* of a reader: the other connection; else NULL */
     bool is_checked;                   /* the content was checked; not again when it is reopened */
+    bool keeps_schema;                 /* of an owner: it does not migrate */
+    int64_t found_version;             /* of the schema, before a migration */
     bool is_locked;                    /* the last transaction did not get the write lock in time */
     int failed_rc;                     /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
