@@ -86,6 +86,9 @@ enum err store_postgres_open(const char *rest, const struct store_options *optio
 enum err store_postgres_open_shared(const char *rest, const struct store_options *options,
                                     struct store **ret_store, struct errmsg *why);
 
+/* See store_each_file(). */
+void store_postgres_each_file(const struct store_options *options, store_file_fn *each, void *arg);
+
 /* See store_migrate(). */
 enum err store_sqlite_migrate(const char *rest, const struct store_options *options,
                               struct store_schema *ret_schema, struct errmsg *why);

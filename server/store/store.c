@@ -29,12 +29,13 @@ static const struct scheme {
                             struct store **ret_store, struct errmsg *why);
     enum err (*migrate)(const char *rest, const struct store_options *options,
                         struct store_schema *ret_schema, struct errmsg *why);
+    void (*each_file)(const struct store_options *options, store_file_fn *each, void *arg);
 } schemes[] = {
     {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared,
-     store_sqlite_migrate},
-    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL, NULL},
+     store_sqlite_migrate, NULL},
+    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL, NULL, NULL},
     {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared,
-     store_postgres_migrate},
+     store_postgres_migrate, store_postgres_each_file},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -58,6 +59,16 @@ enum err store_check(const struct store_options *options, struct errmsg *why)
     const struct scheme *scheme = find(options->url, &rest, why);
 
     return scheme ? scheme->check(rest, options, why) : ERR_STORE_REFUSED;
+}
+
+void store_each_file(const struct store_options *options, store_file_fn *each, void *arg)
+{
+    struct errmsg ignored;
+    const char *rest;
+    const struct scheme *scheme = find(options->url, &rest, &ignored);
+
+    if (scheme && scheme->each_file)
+        scheme->each_file(options, each, arg);
 }
 
 enum err store_open(const struct store_options *options, struct store **ret_store,

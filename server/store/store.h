@@ -71,6 +71,12 @@ struct store_options {
  * ERR_STORAGE_UNAVAILABLE; `why` then has the message. */
 enum err store_check(const struct store_options *options, struct errmsg *why);
 
+/* Runs `each` for every file that exists and that the store may read again while it is in use, and
+ * that neither the URL's path nor `password_file` names: certificates, their keys, and passwords
+ * for PostgreSQL. A folder has "/." at its end. Opens none. No-op if the URL is invalid. */
+typedef void store_file_fn(void *arg, const char *path);
+void store_each_file(const struct store_options *options, store_file_fn *each, void *arg);
+
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
  * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
  * owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file, a newer version's,

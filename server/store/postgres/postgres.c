@@ -183,6 +183,17 @@ enum err store_postgres_check(const char *rest, const struct store_options *opti
     return err;
 }
 
+void store_postgres_each_file(const struct store_options *options, store_file_fn *each, void *arg)
+{
+    struct pg_target *target;
+    struct errmsg ignored;
+
+    if (pg_target_new(options, &target, &ignored))
+        return;
+    pg_target_each_file(target, each, arg);
+    pg_target_free(target);
+}
+
 enum err store_postgres_open(const char *rest, const struct store_options *options,
                              struct store **ret_store, struct errmsg *why)
 {

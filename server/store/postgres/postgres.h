@@ -205,6 +205,9 @@ void pg_target_free(struct pg_target *target); /* NULL is a no-op */
 const char *pg_target_schema(const struct pg_target *target);
 size_t pg_target_hosts(const struct pg_target *target);
 
+/* See store_each_file(). */
+void pg_target_each_file(const struct pg_target *target, store_file_fn *each, void *arg);
+
 /* Begins to connect to the i-th host. The caller owns *ret_conn. */
 enum err pg_target_start(const struct pg_target *target, size_t i, PGconn **ret_conn,
                          struct errmsg *why);
