@@ -321,7 +321,7 @@ alloc: deps ## make each of our allocations fail once; EVERY=10 for each tenth
 
 soak: deps ## 20 min of clients, faults and restarts; no growth, records agree; SOAK_MINUTES=2
 	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@$(PYTHON) tests/soak/run.py $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES))
+	@$(PYTHON) tests/soak/run.py $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES)) $(SOAK_FLAGS)
 
 odd: deps ## 500 random changes of the upstream's responses, no paid task lost; RUNS=100 SEED=7
 	@$(MAKE) --no-print-directory -j$(JOBS) all

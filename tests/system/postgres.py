@@ -121,6 +121,10 @@ class Store:
     def exists(self):
         return self.server.query(f"SELECT to_regclass('{self.schema}.tasks') IS NOT NULL") == [["t"]]
 
+    def query(self, sql):
+        """Returns the rows as lists of text; names without a schema are of this one."""
+        return self.server.query(f"SET search_path = {self.schema}; {sql}")
+
     def rows(self, table):
         if not self.exists():
             return []

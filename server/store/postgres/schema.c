@@ -234,7 +234,7 @@ static enum err require(const struct pg_store *s, const struct pg_schema *schema
 enum err pg_prepare_schema(struct pg_store *s, const struct pg_schema *schema, bool migrates,
                            int *ret_before, struct errmsg *why)
 {
-    struct versions found;
+    struct versions found = {0};
     enum err err = read_versions(s, &found, why);
 
     if (!err)
