@@ -3,9 +3,11 @@
 
 unit/test_store_copy.c has the content of the copy, and its errors.
 """
+import subprocess
+
 import pytest
 from postgres import Postgres
-from programs import run_to_end
+from programs import EMAILSD, environment, run_to_end, tied
 from waiting import eventually
 
 
@@ -68,3 +70,28 @@ def test_copy_without_a_store_is_rejected(operands, code, words):
     rejected = run_to_end("copy-store", *operands)
     assert rejected.returncode == code
     assert words in rejected.stderr
+
+
+HANG = """
+CREATE FUNCTION {schema}.hang() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(3600); RETURN NEW; END';
+CREATE TRIGGER hang BEFORE INSERT ON {schema}.answers FOR EACH ROW EXECUTE FUNCTION {schema}.hang();
+"""
+
+
+def test_copy_that_is_killed_leaves_an_empty_store(testbed, sim, server, places):
+    daemon = testbed.daemon(sim, *places["sqlite"])
+    assert daemon.lookup("milvali.com").status == 200
+    daemon.stop()
+    origin, target, schema = places["sqlite"][1], places["postgresql"][1], places["postgresql"][3]
+    assert run_to_end("migrate", *places["postgresql"]).returncode == 0
+    server.query(HANG.format(schema=schema))
+    command = [EMAILSD, "copy-store", origin, target, "--store-schema", schema]
+    backend = "pg_stat_activity WHERE query LIKE 'COPY answers%' AND wait_event = 'PgSleep'"
+    with subprocess.Popen(tied(command), env=environment()) as copying:
+        eventually(lambda: server.query(f"SELECT count(*) FROM {backend}") == [["1"]])
+        copying.kill()
+    server.query(f"SELECT pg_terminate_backend(pid, 60000) FROM {backend}")
+    server.query(f"DROP TRIGGER hang ON {schema}.answers")
+    assert server.query(f"SELECT count(*) FROM {schema}.tasks") == [["0"]]
+    copied = run_to_end(*command[1:])
+    assert copied.returncode == 0, copied.stderr
