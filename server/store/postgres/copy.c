@@ -15,13 +15,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE      100                 /* rows of one round trip; a raw result may have 64 KiB */
+#define PAGE      1000                /* rows of one round trip */
+#define PAGE_RAW  50                  /* the same, of raw results, which have up to 64 KiB */
 #define CHUNK     ((size_t)256 << 10) /* bytes that are sent together */
 #define CHUNK_MAX ((size_t)64 << 20)  /* the same, with the longest row */
 #define SQL_MAX   512
 
 struct pg_copy {
-    PGresult *page;         /* of the table that is read; NULL = none */
+    PGresult *page; /* of the table that is read; NULL = none */
+    int page_rows;
     int row;                /* the next one of the page */
     enum store_table table; /* that is filled */
     struct buf rows;        /* not sent yet */
@@ -123,6 +125,7 @@ static enum err read_table(struct store *store, enum store_table table, struct e
     char sql[SQL_MAX];
 
     drop_page(s->copy);
+    s->copy->page_rows = table == STORE_RAW_RESULTS ? PAGE_RAW : PAGE;
     enum err err = pg_run(s, "CLOSE ALL", NULL, why);
     snprintf(sql, sizeof sql, DECLARE, form->columns, form->name, orders[table]);
     return err ? err : pg_run(s, sql, NULL, why);
@@ -159,7 +162,7 @@ static enum err next_page(struct pg_store *s, struct errmsg *why)
     char sql[32];
 
     drop_page(s->copy);
-    snprintf(sql, sizeof sql, "FETCH %d FROM whole", PAGE);
+    snprintf(sql, sizeof sql, "FETCH %d FROM whole", s->copy->page_rows);
     return pg_run(s, sql, &s->copy->page, why);
 }
 
