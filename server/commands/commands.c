@@ -6,6 +6,7 @@
 #include "base/client_key.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "commands/copy_store.h"
 #include "commands/healthcheck.h"
 #include "commands/inspect.h"
 #include "commands/resolve.h"
@@ -20,7 +21,7 @@
 #define NEWS_LOOKS   100 /* polls of a running daemon, each after NEWS_WAIT_NS */
 #define NEWS_WAIT_NS 100000000L
 
-enum exit_code { EXIT_CLEAN = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+enum exit_code { EXIT_CLEAN = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_STORE_BUSY = 3 };
 
 struct command {
     const char *name, *operand; /* operand NULL = none */
@@ -33,6 +34,22 @@ static int fail(int code, const char *why)
 {
     fprintf(stderr, "emailsd: %s\n", why);
     return code;
+}
+
+static struct store_options options_of(const struct config *config)
+{
+    return (struct store_options){.url = config->store,
+                                  .password_file = config->store_password_file,
+                                  .schema = config->store_schema,
+                                  .keeps_schema = !config->store_migrate};
+}
+
+static int fail_to_own(enum err err, const struct errmsg *why)
+{
+    return fail(err == ERR_STORE_BUSY      ? EXIT_STORE_BUSY
+                : err == ERR_STORE_REFUSED ? EXIT_USAGE
+                                           : EXIT_REFUSED,
+                why->text);
 }
 
 /* ---- forget ---- */
@@ -91,6 +108,48 @@ static int new_key(struct store *store, const struct config *config)
     hash_hex(hash, HASH_SIZE, hex);
     printf("key   %s\nline  %s " CLIENT_KEY_HASH_PREFIX "%s\n", key, name, hex);
     explicit_bzero(key, sizeof key);
+    return EXIT_CLEAN;
+}
+
+/* ---- copy-store ---- */
+
+/* The password and the schema are those of both, unless there are others for FROM. */
+static int copy_store(struct store *store, const struct config *config)
+{
+    struct store_options from = options_of(config), to = from;
+    struct errmsg why;
+
+    (void)store;
+    from.url = config->words[1];
+    to.url = config->words[2];
+    if (config->from_password_file)
+        from.password_file = config->from_password_file;
+    if (config->from_schema)
+        from.schema = config->from_schema;
+    enum err err = copy_store_print(&from, &to, stdout, &why);
+    return err ? fail_to_own(err, &why) : EXIT_CLEAN;
+}
+
+/* ---- migrate ---- */
+
+static int migrate(struct store *store, const struct config *config)
+{
+    const struct store_options options = options_of(config);
+    struct store_schema schema;
+    struct errmsg why;
+
+    (void)store;
+    if (!config->store)
+        return fail(EXIT_USAGE, "--store: " STATE_DIR_MISSING);
+    enum err err = store_migrate(&options, &schema, &why);
+    if (err)
+        return fail_to_own(err, &why);
+    if (schema.before >= schema.now)
+        printf("schema version %d: nothing to do\n", schema.before);
+    else if (schema.before)
+        printf("schema version %d: migrated from %d\n", schema.now, schema.before);
+    else
+        printf("schema version %d: created\n", schema.now);
     return EXIT_CLEAN;
 }
 
@@ -155,6 +214,8 @@ static const struct command commands[] = {
     {"resume", NULL, "resume paid lookups", false, resume_lookups},
     {"forget", "ADDRESS", "delete an e-mail address from all stored results", false, forget},
     {"resolve", "TRACKING-ID", "resume or refund a lookup with unknown outcome", false, resolve},
+    {"migrate", NULL, "create or migrate the tables of the store", true, migrate},
+    {"copy-store", "FROM TO", "copy journal and results into an empty store", true, copy_store},
     {"key", "new NAME", "create a client key", true, new_key},
     {"healthcheck", NULL, "check /livez of the local daemon", true, check_health},
 };
@@ -196,9 +257,7 @@ static size_t count_words(const struct command *command)
 int command_run(const struct config *config)
 {
     const struct command *command = find(config);
-    const struct store_options options = {.url = config->store,
-                                          .password_file = config->store_password_file,
-                                          .schema = config->store_schema};
+    const struct store_options options = options_of(config);
     struct errmsg why;
     struct store *store = NULL;
 

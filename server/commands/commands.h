@@ -11,7 +11,7 @@
 
 /* Runs the command named on the command line. Returns the exit code: 0; 1 if the system or the
  * store rejected it; 2 if the command is unknown, has the wrong operands, or requires a store and
- * `config` names none. */
+ * `config` names none; 3 if another process owns a store that the command must own. */
 int command_run(const struct config *config);
 
 /* Prints the commands for --help. */

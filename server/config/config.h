@@ -49,6 +49,7 @@ struct config {
     char *api_key_file;                       /* NULL = not given */
     char *store;                              /* NULL = not given */
     char *store_password_file, *store_schema; /* of a store in PostgreSQL; NULL = not given */
+    int64_t store_migrate;                    /* 1 = at startup; 0 = by `emailsd migrate` only */
     char *tls_cert, *tls_key;                 /* NULL = not given */
     char *client_keys_file;                   /* NULL = not given */
     int64_t allow_anonymous;                  /* enum anonymous_access */
@@ -78,6 +79,7 @@ struct config {
     bool check, print, json;
     char *batch; /* NULL = not given */
     bool not_taken;
+    char *from_password_file, *from_schema; /* of copy-store; NULL = not given */
     bool help, version;
 };
 

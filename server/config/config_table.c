@@ -106,6 +106,8 @@ const struct option options[] = {
      "password for PostgreSQL, readable by the owner only", false, STORAGE},
     {"--store-schema", TEXT, FIELD(store_schema), NULL, 0, 0, "NAME",
      "schema in the PostgreSQL database [emailsd]", false, STORAGE},
+    {"--store-migrate", TOGGLE, FIELD(store_migrate), "on", 0, 0, "WHICH",
+     "on, or off: only `emailsd migrate` changes the schema", false, STORAGE},
     {"--store-rows", COUNT, FIELD(store_rows), "1000000", 0, INT64_C(1000000000), "N",
      "maximum stored results; the earliest to expire are evicted", false, STORAGE},
     {"--drain-delay", TIME, FIELD(drain_delay_ms), "0s", 0, 600 * SECOND, "TIME",
@@ -130,6 +132,10 @@ const struct option options[] = {
      "with resolve: the upstream's id of the batch", false, OTHER},
     {"--not-taken", SWITCH, FIELD(not_taken), NULL, 0, 0, NULL,
      "with resolve: the upstream did not accept the lookup", false, OTHER},
+    {"--from-password-file", ARGUMENT, FIELD(from_password_file), NULL, 0, 0, "FILE",
+     "with copy-store: password for FROM", false, OTHER},
+    {"--from-schema", ARGUMENT, FIELD(from_schema), NULL, 0, 0, "NAME",
+     "with copy-store: schema of FROM", false, OTHER},
     {"--help", SWITCH, FIELD(help), NULL, 0, 0, NULL,
      "print this help and exit", false, OTHER},
     {"--version", SWITCH, FIELD(version), NULL, 0, 0, NULL,
@@ -177,6 +183,7 @@ static enum err parse_number(const char *text, const struct unit *units, int64_t
 }
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const toggles[] = {"off", "on", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 /* The index is the value of enum anonymous_access. */
 static const char *const accesses[] = {"0", "1", "admin", NULL};
@@ -251,6 +258,8 @@ enum err option_set(struct config *config, const struct option *option, const ch
         return set_word(field, formats, text);
     case LAYERS:
         return set_word(field, layers, text);
+    case TOGGLE:
+        return set_word(field, toggles, text);
     case ACCESS:
         return set_word(field, accesses, text);
     case COUNT:
@@ -276,6 +285,7 @@ static size_t field_size(enum kind kind)
     case LEVEL:
     case FORMAT:
     case LAYERS:
+    case TOGGLE:
     case ACCESS:
         return sizeof(int64_t);
     case LIST:
@@ -339,6 +349,9 @@ char *option_text(const struct config *config, const struct option *option, size
     case LAYERS:
         text = layers[*(const int64_t *)field];
         break;
+    case TOGGLE:
+        text = toggles[*(const int64_t *)field];
+        break;
     case ACCESS:
         text = accesses[*(const int64_t *)field];
         break;
@@ -374,6 +387,8 @@ const char *option_form(const struct option *option)
         return "logfmt or json";
     case LAYERS:
         return "on, seccomp, landlock or off";
+    case TOGGLE:
+        return "on or off";
     case ACCESS:
         return "0, 1 or admin";
     case TEXT:

@@ -21,6 +21,7 @@ enum kind {
     LEVEL,
     FORMAT,
     LAYERS,
+    TOGGLE,   /* on or off */
     ACCESS,   /* a FLAG that also has the value "admin" */
     SWITCH,   /* a FLAG that is allowed only on the command line */
     ARGUMENT, /* a TEXT that is allowed only on the command line */

@@ -8,6 +8,9 @@
 #include "config/config.h"
 #include "store/store.h"
 
+/* Returns what the configuration says about the store. Borrows its texts. */
+struct store_options store_setup_options(const struct config *config);
+
 /* Opens the store as its owner; logs if nothing in it survives a restart. Errors as store_open().
  */
 enum err store_setup_open(const struct config *config, struct store **ret_store,

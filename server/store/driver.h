@@ -8,6 +8,7 @@
 #include "store/store.h"
 
 struct store_driver;
+struct store_copier;
 
 /* The first member of every driver's own struct. */
 struct store {
@@ -63,6 +64,7 @@ struct store_driver {
     bool (*changes_pending)(struct store *);
     enum err (*trim)(struct store *, const struct store_ages *, bool *);
     enum err (*stats)(struct store *, struct store_stats *);
+    const struct store_copier *copier; /* see tables.h */
 };
 
 /* Check where a store would be; `rest` is as below. See store_check(). */
@@ -85,5 +87,14 @@ enum err store_postgres_open(const char *rest, const struct store_options *optio
                              struct store **ret_store, struct errmsg *why);
 enum err store_postgres_open_shared(const char *rest, const struct store_options *options,
                                     struct store **ret_store, struct errmsg *why);
+
+/* See store_each_file(). */
+void store_postgres_each_file(const struct store_options *options, store_file_fn *each, void *arg);
+
+/* See store_migrate(). */
+enum err store_sqlite_migrate(const char *rest, const struct store_options *options,
+                              struct store_schema *ret_schema, struct errmsg *why);
+enum err store_postgres_migrate(const char *rest, const struct store_options *options,
+                                struct store_schema *ret_schema, struct errmsg *why);
 
 #endif

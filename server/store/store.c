@@ -24,12 +24,18 @@ static const struct scheme {
     enum err (*check)(const char *rest, const struct store_options *options, struct errmsg *why);
     enum err (*open)(const char *rest, const struct store_options *options,
                      struct store **ret_store, struct errmsg *why);
+    /* NULL: no other process can open the store. */
     enum err (*open_shared)(const char *rest, const struct store_options *options,
                             struct store **ret_store, struct errmsg *why);
+    enum err (*migrate)(const char *rest, const struct store_options *options,
+                        struct store_schema *ret_schema, struct errmsg *why);
+    void (*each_file)(const struct store_options *options, store_file_fn *each, void *arg);
 } schemes[] = {
-    {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared},
-    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL},
-    {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared},
+    {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared,
+     store_sqlite_migrate, NULL},
+    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL, NULL, NULL},
+    {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared,
+     store_postgres_migrate, store_postgres_each_file},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -55,6 +61,16 @@ enum err store_check(const struct store_options *options, struct errmsg *why)
     return scheme ? scheme->check(rest, options, why) : ERR_STORE_REFUSED;
 }
 
+void store_each_file(const struct store_options *options, store_file_fn *each, void *arg)
+{
+    struct errmsg ignored;
+    const char *rest;
+    const struct scheme *scheme = find(options->url, &rest, &ignored);
+
+    if (scheme && scheme->each_file)
+        scheme->each_file(options, each, arg);
+}
+
 enum err store_open(const struct store_options *options, struct store **ret_store,
                     struct errmsg *why)
 {
@@ -64,19 +80,36 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
     return scheme ? scheme->open(rest, options, ret_store, why) : ERR_STORE_REFUSED;
 }
 
+static enum err find_shared(const char *url, const struct scheme **ret_scheme,
+                            const char **ret_rest, struct errmsg *why)
+{
+    *ret_scheme = find(url, ret_rest, why);
+    if (!*ret_scheme)
+        return ERR_STORE_REFUSED;
+    if ((*ret_scheme)->open_shared)
+        return ERR_OK;
+    errmsg_set(why, "%s is not accessible to other processes", (*ret_scheme)->prefix);
+    return ERR_NO_ENTRY;
+}
+
 enum err store_open_shared(const struct store_options *options, struct store **ret_store,
                            struct errmsg *why)
 {
+    const struct scheme *scheme;
     const char *rest;
-    const struct scheme *scheme = find(options->url, &rest, why);
+    enum err err = find_shared(options->url, &scheme, &rest, why);
 
-    if (!scheme)
-        return ERR_STORE_REFUSED;
-    if (!scheme->open_shared) {
-        errmsg_set(why, "%s is not accessible to other processes", scheme->prefix);
-        return ERR_NO_ENTRY;
-    }
-    return scheme->open_shared(rest, options, ret_store, why);
+    return err ? err : scheme->open_shared(rest, options, ret_store, why);
+}
+
+enum err store_migrate(const struct store_options *options, struct store_schema *ret_schema,
+                       struct errmsg *why)
+{
+    const struct scheme *scheme;
+    const char *rest;
+    enum err err = find_shared(options->url, &scheme, &rest, why);
+
+    return err ? err : scheme->migrate(rest, options, ret_schema, why);
 }
 
 enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)

@@ -52,7 +52,9 @@ struct store_options {
     const char *password_file; /* NULL = none */
     const char *schema;        /* NULL = "emailsd" */
     int64_t statement_ms;      /* an owner's limit for a statement; 0 = STORE_STATEMENT_MS */
-    /* Of an owner. What exceeds a limit is deleted, and up to 1% more with it: */
+    /* Of an owner: */
+    bool keeps_schema; /* creates nothing: store_migrate() has done that */
+    /* What exceeds a limit is deleted, and up to 1% more with it: */
     size_t max_answers;   /* rows; 0 = results are not stored, raw ones included */
     size_t max_ended;     /* completed tasks to retain */
     size_t max_raw;       /* raw results to retain, the newest; 0 = STORE_RAW_ROWS */
@@ -70,11 +72,18 @@ struct store_options {
  * ERR_STORAGE_UNAVAILABLE; `why` then has the message. */
 enum err store_check(const struct store_options *options, struct errmsg *why);
 
+/* Runs `each` for every file that exists and that the store may read again while it is in use, and
+ * that neither the URL's path nor `password_file` names: certificates, their keys, and passwords
+ * for PostgreSQL. A folder has "/." at its end. Opens none. No-op if the URL is invalid. */
+typedef void store_file_fn(void *arg, const char *path);
+void store_each_file(const struct store_options *options, store_file_fn *each, void *arg);
+
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
  * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
  * owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file, a newer version's,
  * corrupt); ERR_STORE_REFUSED if the file is unsafe (a link, a device, owned by another user,
- * accessible to others) or the URL is invalid; ERR_STORAGE_UNAVAILABLE if the system fails. */
+ * accessible to others) or the URL is invalid; ERR_STORAGE_UNAVAILABLE if the system fails;
+ * ERR_NO_ENTRY if there is no store and `keeps_schema`. */
 enum err store_open(const struct store_options *options, struct store **ret_store,
                     struct errmsg *why);
 
@@ -82,6 +91,15 @@ enum err store_open(const struct store_options *options, struct store **ret_stor
  * nothing. Errors as above, but never ERR_STORE_BUSY, and ERR_NO_ENTRY if there is no store. */
 enum err store_open_shared(const struct store_options *options, struct store **ret_store,
                            struct errmsg *why);
+
+/* Creates or migrates the tables, as store_open() does unless `keeps_schema`, and closes the store.
+ * An owner in PostgreSQL may be running, and continues; one of a file may not. Errors as
+ * store_open(). */
+struct store_schema {
+    int before, now; /* versions; 0 = there were no tables */
+};
+enum err store_migrate(const struct store_options *options, struct store_schema *ret_schema,
+                       struct errmsg *why);
 
 /* Opens a second handle of the same content for another thread, which can only read. The caller
  * closes it before `store`. *ret_reader is NULL if the content has one handle only, as in memory.

@@ -81,18 +81,20 @@ class Postgres:
             os.chown(own, NOBODY, NOBODY)
         return own
 
-    def require_password(self, authority, role, password):
-        """Listens on a port of 127.0.0.1 too, there with TLS and for that role; returns the port."""
+    def require_password(self, authority, role, password, method="scram-sha-256"):
+        """Listens on a port of 127.0.0.1 too, there with TLS and for that role; returns the port. The method
+        "cert" requires a certificate of the authority for the role instead of the password."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         cert, key = authority.sign("postgres")
         self.query(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'; GRANT CREATE ON DATABASE postgres TO {role}")
         rules = pathlib.Path(self.folder, "data/pg_hba.conf")
-        rules.write_text(f"hostssl all {role} 127.0.0.1/32 scram-sha-256\nlocal all postgres trust\n")
+        rules.write_text(f"hostssl all {role} 127.0.0.1/32 {method}\nlocal all postgres trust\n")
         self.stop()
         self.settings += ("listen_addresses=127.0.0.1", f"port={port}", "ssl=on",
-                          f"ssl_cert_file={self.give(cert, 'cert')}", f"ssl_key_file={self.give(key, 'key')}")
+                          f"ssl_cert_file={self.give(cert, 'cert')}", f"ssl_key_file={self.give(key, 'key')}",
+                          f"ssl_ca_file={self.give(authority.path, 'authority')}")
         self.url += f"&port={port}"
         self.start()
         return port

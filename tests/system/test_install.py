@@ -158,6 +158,7 @@ printf '%s\n' "${COMPREPLY[@]}"
                     reason="bash-completion is not installed")
 @pytest.mark.parametrize("words, wanted", [
     (["--max-w"], {"--max-wait", "--max-waiters"}), (["ins"], {"inspect"}), (["key", ""], {"new"}),
+    (["cop"], {"copy-store"}), (["--store-migrate", ""], {"on", "off"}),
     (["--log-level", ""], {"debug", "info", "warn", "error"}), (["--max-wait", ""], set()),
     (["--print"], {"--print-config"})])
 def test_bash_completion_covers_the_help(words, wanted):

@@ -52,6 +52,7 @@ TEST(config_defaults_are_the_documented_ones)
     ck_assert_int_eq(config.max_waiters, 10000);
     ck_assert_int_eq(config.log_level, LOG_INFO);
     ck_assert_int_eq(config.sandbox, 3);
+    ck_assert_int_eq(config.store_migrate, 1);
     config_done(&config);
 }
 
@@ -237,6 +238,7 @@ static const struct {
     {{"--cache-size=1MB", NULL}, "--cache-size: invalid value '1MB'"},
     {{"--log-level=loud", NULL}, "--log-level: invalid value 'loud'"},
     {{"--sandbox=half", NULL}, "--sandbox: invalid value 'half'"},
+    {{"--store-migrate=1", NULL}, "must be on or off"},
     {{"--upstream-url=", NULL}, "--upstream-url"},
     {{"--upstream-insecure=maybe", NULL}, "--upstream-insecure"},
     {{"--allow-anonymous=all", NULL}, "must be 0, 1 or admin"},

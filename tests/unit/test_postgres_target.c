@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_postgres_target.c - tests which PostgreSQL URLs are accepted, what is found at them, and the
  * versions of the schema. */
+#include "base/buf.h"
 #include "base/mem.h"
 #include "tests/unit/store_fixture.h"
 
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
@@ -234,4 +236,34 @@ TEST(postgres_newer_schema_is_used_if_it_allows_that)
     ck_assert_int_eq(open_it(true), ERR_STORE_DAMAGED);
     ck_assert_int_eq(open_it(false), ERR_STORE_DAMAGED);
     ck_assert_ptr_nonnull(strstr(why.text, "newer"));
+}
+
+/* ---- files ---- */
+
+static void note(void *arg, const char *path)
+{
+    buf_addf(arg, "%s\n", path);
+}
+
+/* The sandbox grants access to the folders of these. */
+TEST(postgres_files_of_the_url_are_reported_if_they_exist)
+{
+    char url[400], home[80], expected[1024];
+    autobuf struct buf paths = BUF_INIT(BUF_SMALL);
+    const char *folder = store_folder();
+
+    snprintf(home, sizeof home, "%s/.postgresql", folder);
+    ck_assert_int_eq(mkdir(home, 0700), 0);
+    ck_assert_int_eq(close(open(store_path(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+    setenv("HOME", folder, 1);
+    snprintf(url, sizeof url,
+             "postgresql://db.example.com/?sslrootcert=system&sslcert=%s/missing&sslkey=%s"
+             "&sslcrldir=%s",
+             folder, store_path(), folder);
+    const struct store_options options = {.url = url};
+    store_each_file(&options, note, &paths);
+    snprintf(expected, sizeof expected, "%s\n%s/.\n%s/.\n", store_path(), folder, home);
+    ck_assert_int_eq(strncmp(buf_str(&paths), expected, strlen(expected)), 0);
+    store_each_file(&(struct store_options){.url = store_url()}, NULL, NULL);
+    store_each_file(&(struct store_options){.url = "postgresql://u:secret@h"}, NULL, NULL);
 }

@@ -68,6 +68,7 @@ static const struct store_driver driver = {
     .changes_pending = pg_changes_pending,
     .trim = pg_trim,
     .stats = pg_stats,
+    .copier = &pg_copier,
 };
 
 static struct pg_store *new_store(struct pg_target *target, const struct store_options *options)
@@ -135,8 +136,8 @@ static enum err own(struct pg_store *s, const struct store_options *options, str
     return err;
 }
 
-static enum err open_store(const struct store_options *options, bool is_owner,
-                           struct store **ret_store, struct errmsg *why)
+static enum err connect_to(const struct store_options *options, struct pg_store **ret_store,
+                           struct errmsg *why)
 {
     struct pg_target *target;
     enum err err = pg_target_new(options, &target, why);
@@ -145,8 +146,23 @@ static enum err open_store(const struct store_options *options, bool is_owner,
         return err;
     struct pg_store *s = new_store(target, options);
     err = pg_connect(s, why);
-    if (!err)
-        err = pg_prepare_schema(s, is_owner, why);
+    if (err)
+        pg_close(&s->store);
+    else
+        *ret_store = s;
+    return err;
+}
+
+static enum err open_store(const struct store_options *options, bool is_owner,
+                           struct store **ret_store, struct errmsg *why)
+{
+    struct pg_store *s;
+    int before;
+    enum err err = connect_to(options, &s, why);
+
+    if (err)
+        return err;
+    err = pg_prepare_schema(s, &pg_schema, is_owner && !options->keeps_schema, &before, why);
     if (!err && is_owner)
         err = own(s, options, why);
     if (err)
@@ -168,6 +184,17 @@ enum err store_postgres_check(const char *rest, const struct store_options *opti
     return err;
 }
 
+void store_postgres_each_file(const struct store_options *options, store_file_fn *each, void *arg)
+{
+    struct pg_target *target;
+    struct errmsg ignored;
+
+    if (pg_target_new(options, &target, &ignored))
+        return;
+    pg_target_each_file(target, each, arg);
+    pg_target_free(target);
+}
+
 enum err store_postgres_open(const char *rest, const struct store_options *options,
                              struct store **ret_store, struct errmsg *why)
 {
@@ -180,4 +207,22 @@ enum err store_postgres_open_shared(const char *rest, const struct store_options
 {
     (void)rest;
     return open_store(options, false, ret_store, why);
+}
+
+/* The tables have no owner meanwhile: another process may use them. */
+enum err store_postgres_migrate(const char *rest, const struct store_options *options,
+                                struct store_schema *ret_schema, struct errmsg *why)
+{
+    struct pg_store *s;
+    int before;
+    enum err err = connect_to(options, &s, why);
+
+    (void)rest;
+    if (err)
+        return err;
+    err = pg_prepare_schema(s, &pg_schema, true, &before, why);
+    if (!err)
+        *ret_schema = (struct store_schema){before, pg_schema.version};
+    pg_close(&s->store);
+    return err;
 }

@@ -97,6 +97,7 @@ extern const char *const pg_statements[SQL_STATEMENTS];
 
 /* Where the server is, and how to log in. See target.c. */
 struct pg_target;
+struct pg_copy;
 
 struct pg_store {
     struct store store;               /* must be first */
@@ -117,6 +118,7 @@ struct pg_store {
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     bool must_count;            /* another process has deleted results */
+    struct pg_copy *copy;       /* of copy.c; NULL = no copy is in progress */
 };
 
 static inline struct pg_store *pg_of(struct store *handle)
@@ -174,6 +176,10 @@ static inline enum err pg_must_change(enum err err, int64_t changes)
  * server's message on failure. */
 enum err pg_run(struct pg_store *s, const char *sql, PGresult **ret_rows, struct errmsg *why);
 
+/* After pg_run() of a COPY from the client: send bytes of its rows, and end it. */
+enum err pg_copy_bytes(struct pg_store *s, const char *bytes, size_t len, struct errmsg *why);
+enum err pg_copy_end(struct pg_store *s, struct errmsg *why);
+
 /* Reads a value of a binary result: an integer or a boolean, 0 for NULL; a text, "" for NULL; a
  * key, NULL if it is not one. The last two are valid until the result is cleared. */
 int64_t pg_int(const PGresult *rows, int row, int column);
@@ -212,6 +218,9 @@ void pg_target_free(struct pg_target *target); /* NULL is a no-op */
 const char *pg_target_schema(const struct pg_target *target);
 size_t pg_target_hosts(const struct pg_target *target);
 
+/* See store_each_file(). */
+void pg_target_each_file(const struct pg_target *target, store_file_fn *each, void *arg);
+
 /* Begins to connect to the i-th host. The caller owns *ret_conn. */
 enum err pg_target_start(const struct pg_target *target, size_t i, PGconn **ret_conn,
                          struct errmsg *why);
@@ -225,9 +234,17 @@ void pg_disconnect(struct pg_store *s);
 
 /* ---- schema.c ---- */
 
-/* Checks the schema; the owner creates and migrates it. `why` as in store.h. */
-enum err pg_prepare_schema(struct pg_store *s, bool is_owner, struct errmsg *why);
-int pg_schema_version(void);
+/* The scripts that make the tables, one for each version. */
+struct pg_schema {
+    const char *const *scripts;
+    int version; /* after all of them */
+};
+extern const struct pg_schema pg_schema;
+
+/* Checks the tables, or creates and migrates them. *ret_before is the version before; 0 = there
+ * were none. `why` as in store.h. */
+enum err pg_prepare_schema(struct pg_store *s, const struct pg_schema *schema, bool migrates,
+                           int *ret_before, struct errmsg *why);
 
 /* ---- ownership.c ---- */
 
@@ -315,6 +332,9 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 void pg_added_answers(struct pg_store *s, int64_t n);
 enum err pg_find(struct store *, const unsigned char *, const struct result **);
 enum err pg_trim(struct store *, const struct store_ages *, bool *);
+
+/* copy.c */
+extern const struct store_copier pg_copier;
 
 /* purge.c */
 enum err pg_forget_key(struct store *, const unsigned char *);

@@ -86,10 +86,7 @@ static const char *const migrations[] = {
     "INSERT INTO head(seq) VALUES(0);",
 };
 
-int pg_schema_version(void)
-{
-    return (int)ARRAY_LEN(migrations);
-}
+const struct pg_schema pg_schema = {migrations, ARRAY_LEN(migrations)};
 
 struct versions {
     bool exists;         /* the schema */
@@ -138,54 +135,76 @@ static enum err read_versions(struct pg_store *s, struct versions *ret_versions,
     return err;
 }
 
-static enum err check(const struct pg_store *s, const struct versions *found, struct errmsg *why)
+static enum err check(const struct pg_store *s, const struct pg_schema *schema,
+                      const struct versions *found, struct errmsg *why)
 {
     if (!found->version && !found->is_empty)
         return foreign(s, "belongs to another program", why);
-    if (found->oldest > pg_schema_version())
+    if (found->oldest > schema->version)
         return foreign(s, "was written by a newer emailsd; use that version", why);
     return ERR_OK;
 }
 
 /* ---- migrations ---- */
 
-static enum err migrate_from(struct pg_store *s, int version, struct errmsg *why)
+static enum err create(struct pg_store *s, struct errmsg *why)
 {
     char sql[128];
-    enum err err = ERR_OK;
 
-    snprintf(sql, sizeof sql, "CREATE SCHEMA IF NOT EXISTS %s", pg_target_schema(s->target));
-    if (version == 0)
-        err = pg_run(s, sql, NULL, why);
-    for (int i = version; i < pg_schema_version() && !err; i++)
-        err = pg_run(s, migrations[i], NULL, why);
-    snprintf(sql, sizeof sql, "UPDATE schema_version SET version = %d", pg_schema_version());
+    snprintf(sql, sizeof sql, "CREATE SCHEMA %s", pg_target_schema(s->target));
+    return pg_run(s, sql, NULL, why);
+}
+
+/* A schema that exists needs no privilege for the database. */
+static enum err migrate_from(struct pg_store *s, const struct pg_schema *schema,
+                             const struct versions *found, struct errmsg *why)
+{
+    char sql[128];
+    enum err err = found->exists ? ERR_OK : create(s, why);
+
+    for (int i = found->version; i < schema->version && !err; i++)
+        err = pg_run(s, schema->scripts[i], NULL, why);
+    snprintf(sql, sizeof sql, "UPDATE schema_version SET version = %d", schema->version);
     return err ? err : pg_run(s, sql, NULL, why);
 }
 
-/* Another process may have migrated while this one waited for the lock. */
-static enum err migrate_locked(struct pg_store *s, struct errmsg *why)
+static enum err lock(struct pg_store *s, struct errmsg *why)
 {
-    struct versions found = {0};
     enum err err = pg_run(s,
                           "SET LOCAL lock_timeout = '3s';"
-                          "SET LOCAL idle_in_transaction_session_timeout = '30s';"
-                          "SELECT pg_advisory_xact_lock(hashtextextended('emailsd', 0))",
+                          "SET LOCAL idle_in_transaction_session_timeout = '30s'",
                           NULL, why);
 
-    if (!err)
-        err = read_versions(s, &found, why);
-    if (!err)
-        err = check(s, &found, why);
-    return err || found.version >= pg_schema_version() ? err : migrate_from(s, found.version, why);
+    if (err)
+        return err;
+    err = pg_run(s, "SELECT pg_advisory_xact_lock(hashtextextended('emailsd', 0))", NULL, why);
+    if (err && s->conn)
+        errmsg_set(why, "PostgreSQL: another process migrates a schema in this database, and has "
+                        "not finished in 3 s; try again");
+    return err;
 }
 
-static enum err migrate(struct pg_store *s, struct errmsg *why)
+/* Another process may have migrated while this one waited for the lock. */
+static enum err migrate_locked(struct pg_store *s, const struct pg_schema *schema,
+                               struct versions *ret_found, struct errmsg *why)
+{
+    enum err err = lock(s, why);
+
+    if (!err)
+        err = read_versions(s, ret_found, why);
+    if (!err)
+        err = check(s, schema, ret_found, why);
+    return err || ret_found->version >= schema->version ? err
+                                                        : migrate_from(s, schema, ret_found, why);
+}
+
+static enum err migrate(struct pg_store *s, const struct pg_schema *schema,
+                        struct versions *ret_found, struct errmsg *why)
 {
     enum err err = pg_run(s, "BEGIN", NULL, why);
 
     if (!err)
-        err = migrate_locked(s, why);
+        err = migrate_locked(s, schema, ret_found, why);
     if (!err)
         return pg_run(s, "COMMIT", NULL, why);
     if (s->conn)
@@ -193,19 +212,38 @@ static enum err migrate(struct pg_store *s, struct errmsg *why)
     return err;
 }
 
-enum err pg_prepare_schema(struct pg_store *s, bool is_owner, struct errmsg *why)
+/* ---- use ---- */
+
+static enum err require(const struct pg_store *s, const struct pg_schema *schema,
+                        const struct versions *found, struct errmsg *why)
+{
+    if (found->version >= schema->version)
+        return ERR_OK;
+    if (found->version) {
+        errmsg_set(why,
+                   "the PostgreSQL schema '%.63s' has version %d, and this emailsd requires %d; "
+                   "run `emailsd migrate`",
+                   pg_target_schema(s->target), found->version, schema->version);
+        return ERR_STORE_DAMAGED;
+    }
+    errmsg_set(why, "PostgreSQL has no schema '%.63s' with tables; run `emailsd migrate`",
+               pg_target_schema(s->target));
+    return ERR_NO_ENTRY;
+}
+
+enum err pg_prepare_schema(struct pg_store *s, const struct pg_schema *schema, bool migrates,
+                           int *ret_before, struct errmsg *why)
 {
     struct versions found = {0};
     enum err err = read_versions(s, &found, why);
 
     if (!err)
-        err = check(s, &found, why);
-    if (err || found.version >= pg_schema_version())
-        return err;
-    if (is_owner)
-        return migrate(s, why);
-    if (found.version)
-        return foreign(s, "was written by an older emailsd; start this version first", why);
-    errmsg_set(why, "PostgreSQL has no schema '%.63s'", pg_target_schema(s->target));
-    return ERR_NO_ENTRY;
+        err = check(s, schema, &found, why);
+    if (!err && !migrates)
+        err = require(s, schema, &found, why);
+    else if (!err && found.version < schema->version)
+        err = migrate(s, schema, &found, why);
+    if (!err)
+        *ret_before = found.version;
+    return err;
 }

@@ -88,7 +88,8 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         "UPDATE leadership l SET epoch = epoch + 1, leader = $1, " SESSION
         " WHERE leader = '' OR " SEEN " = $4::bigint"
         " OR seen_at < clock_timestamp() - interval '1 ms' * CASE WHEN EXISTS("
-        "SELECT FROM pg_stat_activity a WHERE a.pid = l.pid AND a.backend_start = l.session_start)"
+        "SELECT FROM pg_stat_activity a WHERE a.pid = l.pid AND"
+        " coalesce(a.backend_start = l.session_start, true))" /* NULL: of a role that is hidden */
         " THEN $2::bigint ELSE $3::bigint END RETURNING epoch",
     [SQL_LOOK_AT_OWNER] =
         "SELECT CASE WHEN leader = '' THEN 0::bigint ELSE " SEEN " END FROM leadership",

@@ -12,6 +12,9 @@
 #include "base/mem.h"
 #include "base/secret.h"
 
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -174,6 +177,49 @@ const char *pg_target_schema(const struct pg_target *target)
 size_t pg_target_hosts(const struct pg_target *target)
 {
     return target->n_hosts;
+}
+
+/* ---- files ---- */
+
+/* What is not a file has no '/' and does not exist, such as sslrootcert=system. */
+static void report(const char *path, store_file_fn *each, void *arg)
+{
+    if (*path && access(path, F_OK) == 0)
+        each(arg, path);
+}
+
+static void report_folder(const char *path, store_file_fn *each, void *arg)
+{
+    char folder[PATH_MAX];
+
+    if (*path && (size_t)snprintf(folder, sizeof folder, "%s/.", path) < sizeof folder)
+        report(folder, each, arg);
+}
+
+/* Where libpq looks for certificates and passwords of the user. Older versions of it do not look at
+ * the variable. */
+static void report_home(const char *home, store_file_fn *each, void *arg)
+{
+    char path[PATH_MAX];
+
+    if (!home || *home != '/')
+        return;
+    if ((size_t)snprintf(path, sizeof path, "%s/.postgresql", home) < sizeof path)
+        report_folder(path, each, arg);
+    if ((size_t)snprintf(path, sizeof path, "%s/.pgpass", home) < sizeof path)
+        report(path, each, arg);
+}
+
+void pg_target_each_file(const struct pg_target *target, store_file_fn *each, void *arg)
+{
+    static const char *const files[] = {"sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile"};
+    const struct passwd *user = getpwuid(geteuid());
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        report(option(target, files[i]), each, arg);
+    report_folder(option(target, "sslcrldir"), each, arg);
+    report_home(getenv("HOME"), each, arg);
+    report_home(user ? user->pw_dir : NULL, each, arg);
 }
 
 /* ---- parameters of one host ---- */

@@ -49,8 +49,8 @@ static bool flush(PGconn *conn, int64_t until_ms)
     return rc == 0;
 }
 
-/* Reads the last result of a statement, or of a text with several; NULL if the deadline is over or
- * the connection broke. */
+/* Reads the last result of a statement, or of a text with several; of a COPY, the first one, which
+ * asks for the rows. NULL if the deadline is over or the connection broke. */
 static PGresult *receive(PGconn *conn, int64_t until_ms)
 {
     PGresult *last = NULL;
@@ -72,6 +72,8 @@ static PGresult *receive(PGconn *conn, int64_t until_ms)
         }
         PQclear(last);
         last = next;
+        if (PQresultStatus(last) == PGRES_COPY_IN)
+            return last;
     }
 }
 
@@ -129,7 +131,8 @@ static enum err end(struct pg_store *s, PGresult *rows, PGresult **ret_rows, str
 {
     ExecStatusType status = PQresultStatus(rows);
 
-    if (rows && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
+    if (rows &&
+        (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_COPY_IN)) {
         if (ret_rows)
             *ret_rows = rows;
         else
@@ -154,6 +157,36 @@ enum err pg_run(struct pg_store *s, const char *sql, PGresult **ret_rows, struct
     if (PQsendQuery(s->conn, sql))
         rows = receive(s->conn, until_ms);
     return end(s, rows, ret_rows, why);
+}
+
+/* ---- COPY ---- */
+
+static enum err broken(struct pg_store *s, struct errmsg *why)
+{
+    return end(s, NULL, NULL, why);
+}
+
+/* If the server has rejected a row, pg_copy_end() returns the error. */
+enum err pg_copy_bytes(struct pg_store *s, const char *bytes, size_t len, struct errmsg *why)
+{
+    int64_t until_ms = pg_now_ms() + s->wait_ms;
+    int rc;
+
+    while ((rc = PQputCopyData(s->conn, bytes, (int)len)) == 0)
+        if (!flush(s->conn, until_ms))
+            return broken(s, why);
+    return rc == 1 && flush(s->conn, until_ms) ? ERR_OK : broken(s, why);
+}
+
+enum err pg_copy_end(struct pg_store *s, struct errmsg *why)
+{
+    int64_t until_ms = pg_now_ms() + s->wait_ms;
+    int rc;
+
+    while ((rc = PQputCopyEnd(s->conn, NULL)) == 0)
+        if (!flush(s->conn, until_ms))
+            return broken(s, why);
+    return rc == 1 ? end(s, receive(s->conn, until_ms), NULL, why) : broken(s, why);
 }
 
 /* ---- parameters ---- */

@@ -240,6 +240,19 @@ static enum err migrate(const struct sqlite_store *s, int64_t version, struct er
     return err;
 }
 
+static enum err require(const struct sqlite_store *s, int64_t version, struct errmsg *why)
+{
+    if (version == (int64_t)ARRAY_LEN(migrations))
+        return ERR_OK;
+    if (version == 0)
+        return foreign(s, "is empty; run `emailsd migrate`", why);
+    errmsg_set(why,
+               "%.200s has schema version %lld, and this emailsd requires %zu; run `emailsd "
+               "migrate`",
+               s->path, (long long)version, ARRAY_LEN(migrations));
+    return ERR_STORE_DAMAGED;
+}
+
 static enum err check_version(const struct sqlite_store *s, int64_t *ret_version,
                               struct errmsg *why)
 {
@@ -256,12 +269,8 @@ static enum err check_version(const struct sqlite_store *s, int64_t *ret_version
         return foreign(s, "is another program's database", why);
     if (version > (int64_t)ARRAY_LEN(migrations))
         return foreign(s, "was written by a newer emailsd; use that version", why);
-    if (id != APPLICATION_ID && !s->is_owner)
-        return foreign(s, "is empty", why);
-    if (version < (int64_t)ARRAY_LEN(migrations) && !s->is_owner)
-        return foreign(s, "was written by an older emailsd; start this version first", why);
     *ret_version = version;
-    return ERR_OK;
+    return s->is_owner && !s->keeps_schema ? ERR_OK : require(s, version, why);
 }
 
 int sqlite_schema_version(void)
@@ -304,6 +313,7 @@ static enum err prepare(struct sqlite_store *s, struct errmsg *why)
         err = migrate(s, version, why);
     if (err)
         return err;
+    s->found_version = version;
     s->is_checked = true;
     if (s->writer) /* keeps the setting above, too */
         return run(s, "PRAGMA query_only = ON", why);
@@ -332,4 +342,20 @@ void sqlite_disconnect(struct sqlite_store *s)
     }
     sqlite3_close_v2(s->db);
     s->db = NULL;
+}
+
+enum err store_sqlite_migrate(const char *rest, const struct store_options *options,
+                              struct store_schema *ret_schema, struct errmsg *why)
+{
+    struct store_options migrating = *options;
+    struct store *store;
+
+    migrating.keeps_schema = false;
+    enum err err = store_sqlite_open(rest, &migrating, &store, why);
+    if (err)
+        return err;
+    *ret_schema =
+        (struct store_schema){(int)sqlite_of(store)->found_version, sqlite_schema_version()};
+    store->driver->close(store);
+    return ERR_OK;
 }

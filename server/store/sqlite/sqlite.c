@@ -301,6 +301,7 @@ static const struct store_driver driver = {
     .changes_pending = sqlite_changes_pending,
     .trim = sqlite_trim,
     .stats = sqlite_stats,
+    .copier = &sqlite_copier,
 };
 
 /* `options` NULL = not the owner. */
@@ -313,6 +314,7 @@ static struct sqlite_store *new_store(const char *path, const struct store_optio
     s->lock_fd = -1;
     if (options) {
         s->is_owner = true;
+        s->keeps_schema = options->keeps_schema;
         s->max_answers = options->max_answers;
         s->max_ended = options->max_ended;
         s->max_raw = options->max_raw ? options->max_raw : STORE_RAW_ROWS;
@@ -377,8 +379,10 @@ enum err store_sqlite_open(const char *rest, const struct store_options *options
                            struct store **ret_store, struct errmsg *why)
 {
     struct sqlite_store *s = new_store(rest, options);
-    enum err err = store_file_prepare(rest, true, why);
+    enum err err = store_file_prepare(rest, !options->keeps_schema, why);
 
+    if (err == ERR_NO_ENTRY)
+        errmsg_set(why, "%.200s does not exist; run `emailsd migrate`", rest);
     if (!err)
         err = store_file_own(rest, &s->lock_fd, why);
     if (!err)

@@ -160,6 +160,8 @@ struct sqlite_store {
     atomic_bool is_suspect;            /* after an I/O error: reopen before the next call */
     const struct sqlite_store *writer; /* of a reader: the other connection; else NULL */
     bool is_checked;                   /* the content was checked; not again when it is reopened */
+    bool keeps_schema;                 /* of an owner: it does not migrate */
+    int64_t found_version;             /* of the schema, before a migration */
     bool is_locked;                    /* the last transaction did not get the write lock in time */
     int failed_rc;                     /* of the last statement that failed */
     sqlite3_stmt *statements[SQL_STATEMENTS];
@@ -168,7 +170,9 @@ struct sqlite_store {
     struct sql_no_news no_news; /* see news.c */
     bool is_in_group;           /* a transaction is open, and the next ones are savepoints of it */
     bool is_group_lost;         /* it cannot be committed */
-    struct sql_counts group_counts; /* when it began */
+    struct sql_counts group_counts;  /* when it began */
+    sqlite3_stmt *reading, *filling; /* whole tables; NULL except during a copy */
+    size_t n_filling;                /* columns */
 };
 
 static inline struct sqlite_store *sqlite_of(struct store *store)
@@ -237,6 +241,9 @@ int sqlite_schema_version(void);
 
 /* sqlite.c */
 enum err sqlite_open_reader(struct store *, struct store **, struct errmsg *);
+
+/* copy.c */
+extern const struct store_copier sqlite_copier;
 
 /* group.c; the last two are sql_begin() and sql_end() in a group. */
 enum err sqlite_group_begin(struct store *);
