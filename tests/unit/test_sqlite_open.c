@@ -284,7 +284,7 @@ TEST(sqlite_older_store_is_migrated_by_its_owner_only)
     ck_assert_int_eq(store_open_shared(&(struct store_options){.url = store_url()}, &store, &why),
                      ERR_STORE_DAMAGED);
     ck_assert_ptr_null(store);
-    ck_assert_ptr_nonnull(strstr(why.text, "has schema version 2, and this emailsd requires 3"));
+    ck_assert_ptr_nonnull(strstr(why.text, "has schema version 2, and this emailsd requires 4"));
     ck_assert_ptr_nonnull(strstr(why.text, "emailsd migrate"));
     ck_assert_int_eq(try_to_open(), ERR_OK);
 }

@@ -2,9 +2,9 @@
 /* copy.c - see postgres.h and store/tables.h. Reads whole tables through a cursor, and fills them
  * with COPY.
  *
- * This is the exception to the rule that no transaction spans a round trip. The lock on the row of
- * the owner keeps other processes from writing and from becoming the owner, although no heartbeat
- * is sent meanwhile. It ends with the connection, and so with the process. */
+ * This is the exception to the rule that no transaction spans a round trip. The locks keep other
+ * processes from writing, and from becoming the owner although no heartbeat is sent meanwhile. They
+ * end with the connection, and so with the process. */
 #include "store/postgres/postgres.h"
 
 #include "base/buf.h"
@@ -45,6 +45,9 @@ static const char *const orders[STORE_TABLES] = {
 #define BEGIN                                                                                      \
     "BEGIN ISOLATION LEVEL REPEATABLE READ;"                                                       \
     "SET LOCAL idle_in_transaction_session_timeout = '10min';"                                     \
+    "SET LOCAL lock_timeout = '10s';" /* VACUUM gives way after a second */                        \
+    "LOCK TABLE batches, tasks, answers, raw_results, accounts, settings, proposals, not_taken,"   \
+    " forgotten, head IN EXCLUSIVE MODE;"                                                          \
     "SELECT 1 FROM leadership WHERE epoch = %lld FOR UPDATE"
 
 static enum err begin(struct store *store, struct errmsg *why)
