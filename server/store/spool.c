@@ -28,7 +28,7 @@ struct spool {
     atomic_size_t n_notes, n_unsynced;
 };
 
-/* An id, or that it is confirmed; on its way to the thread. */
+/* An id, or that it is confirmed, for the thread. */
 struct note {
     struct message message;
     struct spool *spool;
