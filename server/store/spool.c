@@ -49,10 +49,14 @@ static void report(struct spool *spool, int error)
 
 static void take(struct spool *spool, const struct note *note)
 {
+    enum err err = ERR_OK;
+
     if (note->is_confirmed)
         spool_file_remove(spool->file, &note->line);
-    else if (spool_file_add(spool->file, &note->line))
-        report(spool, ENOSPC);
+    else
+        err = spool_file_add(spool->file, &note->line);
+    if (err)
+        report(spool, err == ERR_TOO_BIG ? ENOSPC : EINVAL);
 }
 
 static void write_out(struct spool *spool)
