@@ -29,8 +29,8 @@ size_t spool_holds(int64_t batch);
 /* Writes `len` bytes at that place of the file. */
 void spool_write_at(off_t at, const void *bytes, size_t len);
 
-/* Fills the file, which exists, with damaged lines. Then spool_fail_writes(true) makes each write of
- * a line behind them fail with EFBIG. */
+/* Fills the file, which exists, with damaged lines. Then spool_fail_writes(true) makes each write
+ * of a line behind them fail with EFBIG. */
 void spool_fill(void);
 void spool_fail_writes(bool fail);
 
