@@ -3,6 +3,9 @@
  * ThreadSanitizer does not intercept it and would report the joined thread as still running. */
 #include "base/thread.h"
 
+#include "base/mem.h"
+
+#include <signal.h>
 #include <time.h>
 
 bool thread_join_within(pthread_t thread, int64_t within_ms)
@@ -17,4 +20,20 @@ bool thread_join_within(pthread_t thread, int64_t within_ms)
         until.tv_nsec -= 1000000000;
     }
     return pthread_timedjoin_np(thread, NULL, &until) == 0;
+}
+
+/* The new thread inherits the mask. A signal that a fault of the thread raises cannot be blocked.
+ */
+int thread_create_without_signals(pthread_t *ret_thread, void *(*run)(void *), void *arg)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+    sigset_t blocked, before;
+
+    sigfillset(&blocked);
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+        sigdelset(&blocked, faults[i]);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    int reason = pthread_create(ret_thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return reason;
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* thread.h - joins a thread with a timeout, so that the main thread can do other work meanwhile. */
+/* thread.h - creates a thread that handles no signals, and joins a thread with a timeout, so that
+ * the caller can do other work meanwhile. */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Creates a thread that gets no signals except those of its own faults. Returns 0, or the error of
+ * pthread_create(3). */
+int thread_create_without_signals(pthread_t *ret_thread, void *(*run)(void *), void *arg);
 
 /* Returns true if the thread ended within `within_ms`; it must not be joined again then. If the
  * wall clock jumps meanwhile, the wait becomes shorter or longer. */

@@ -33,6 +33,7 @@
 #include "os/harden.h"
 #include "os/notify.h"
 #include "os/state_dir.h"
+#include "store/spool.h"
 #include "store/store.h"
 #include "version.h"
 
@@ -70,6 +71,7 @@ struct daemon {
     struct config config;
     struct secret *key;
     struct store *store;
+    struct spool *spool; /* NULL = none */
     struct cache *cache;
     struct transport *transport;
     struct openmart *openmart;
@@ -171,6 +173,8 @@ static int start_store(struct daemon *d)
     enum err err = store_setup_open(&d->config, &d->store, &why);
 
     if (!err)
+        err = store_setup_spool(d->store, &d->spool, &why);
+    if (!err)
         return EXIT_CLEAN;
     return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
                 : err == ERR_STORAGE_UNAVAILABLE ? EXIT_SYSTEM
@@ -219,7 +223,7 @@ static int start_engine(struct daemon *d)
 
     metrics_set(&metrics_mine()->waiters_max, (uint64_t)c->max_waiters);
     d->cache = cache_new((size_t)c->cache_bytes);
-    const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport};
+    const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport, d->spool};
     enum err err = engine_new(&options, &tools, clock_real(), &d->engine, &found);
     if (err)
         return err == ERR_SYSTEM
@@ -346,6 +350,7 @@ static void stop(struct daemon *d, int code)
     openmart_free(d->openmart);
     transport_free(d->transport);
     cache_free(d->cache);
+    spool_close(d->spool);
     store_close(d->store);
     access_policy_done(&d->policy);
     secret_free(d->key);

@@ -3,7 +3,10 @@
 #include "daemon/store_setup.h"
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "os/state_dir.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_ENDED 100000 /* completed tasks retained in the journal */
@@ -37,4 +40,61 @@ enum err store_setup_check(const struct config *config, struct errmsg *why)
         return ERR_OK;
     const struct store_options options = store_setup_options(config);
     return store_check(&options, why);
+}
+
+/* ---- the spool ---- */
+
+#define SPOOL_NAME "emailsd.spool"
+
+static void log_state(void *arg, int error)
+{
+    (void)arg;
+    if (error)
+        log_event(LOG_WARN, "spool_write_failed", LOG_STR("reason", strerror(error)));
+    else
+        log_event(LOG_INFO, "spool_write_resumed", LOG_STR("spool", SPOOL_NAME));
+}
+
+static void count_or_log(void *arg, const struct spool_line *line, enum err err)
+{
+    size_t *n_recorded = arg;
+
+    if (!err)
+        (*n_recorded)++;
+    else if (line)
+        log_event(LOG_WARN, "spool_entry_rejected", LOG_STR("error", err_words(err)),
+                  LOG_STR("batch", line->batch_id), LOG_INT("number", line->batch),
+                  LOG_STR("store", line->place));
+    else
+        log_event(LOG_WARN, "spool_entry_rejected", LOG_STR("error", "damaged line"));
+}
+
+static enum err open_spool(struct store *store, struct spool **ret_spool, struct errmsg *why)
+{
+    autofree char *path = state_dir_file(SPOOL_NAME);
+
+    if (path)
+        return spool_open(&(struct spool_options){path, store_place(store), log_state, NULL},
+                          ret_spool, why);
+    errmsg_set(why, "no state directory; %s", STATE_DIR_UNKNOWN);
+    return ERR_STORE_REFUSED;
+}
+
+enum err store_setup_spool(struct store *store, struct spool **ret_spool, struct errmsg *why)
+{
+    size_t n_recorded = 0;
+
+    *ret_spool = NULL;
+    if (!store_place(store))
+        return ERR_OK;
+    if (open_spool(store, ret_spool, why)) {
+        log_event(LOG_WARN, "spool_open_failed", LOG_STR("reason", why->text));
+        return ERR_OK;
+    }
+    enum err err = spool_hand_in(*ret_spool, store, count_or_log, &n_recorded);
+    if (err)
+        errmsg_set(why, "the store fails while batch ids of the spool are recorded");
+    if (n_recorded)
+        log_event(LOG_INFO, "spool_recorded", LOG_INT("entries", n_recorded));
+    return err;
 }

@@ -24,6 +24,7 @@ static void make_core(struct engine *engine, const struct engine_options *option
     struct timers *timers = &engine->timers;
 
     engine->calls = store_calls_new(tools->store);
+    store_calls_use_spool(engine->calls, tools->spool);
     engine->journal = journal_new(engine->calls, clock, timers);
     engine->results = (struct results){.options = options->results,
                                        .clock = clock,
@@ -163,6 +164,7 @@ struct engine_store engine_store(const struct engine *engine, int64_t now_ms)
     return (struct engine_store){
         .lag_ms = writes_ms > reads_ms ? writes_ms : reads_ms,
         .pending = (int64_t)(health.writes.waiting + health.reads.waiting),
+        .spool_pending = (int64_t)health.spool_pending,
     };
 }
 

@@ -31,6 +31,7 @@ struct engine;
 struct heartbeat;
 struct openmart;
 struct recovery;
+struct spool;
 struct store;
 struct transport;
 
@@ -50,6 +51,7 @@ struct engine_tools {
     struct store *store;
     struct openmart *openmart;
     struct transport *transport;
+    struct spool *spool; /* NULL = none */
 };
 
 /* Creates the engine and restores in-flight batches from the journal; *ret_recovery says what was
@@ -93,6 +95,7 @@ const struct heartbeat *engine_heartbeat(const struct engine *engine);
 struct engine_store {
     int64_t lag_ms;  /* how long the current call has lasted, if one of them is inside a call */
     int64_t pending; /* calls that were posted and have not been executed */
+    int64_t spool_pending; /* batch ids and confirmations that are not in the spool yet */
 };
 struct engine_store engine_store(const struct engine *engine, int64_t now_ms);
 

@@ -40,6 +40,9 @@ struct store_call {
     struct store_call *prev, *next; /* in the order of the posts */
 };
 
+/* That of the call that has the id of a batch. */
+extern const struct store_kind store_submitted_kind;
+
 /* Posts a call of that kind. Engine thread only; used by the functions of the kinds. */
 void store_calls_post(struct store_calls *calls, const struct store_kind *kind,
                       struct store_call *call);

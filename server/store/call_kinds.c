@@ -77,11 +77,12 @@ static enum err execute_submitted(struct store *store, struct store_call *call)
     return store_submitted(store, submitted->batch, submitted->batch_id, submitted->wall_ms);
 }
 
+const struct store_kind store_submitted_kind = {"submitted", STORE_JOURNAL, execute_submitted,
+                                                NULL};
+
 void store_post_submitted(struct store_calls *calls, struct store_submitted_call *submitted)
 {
-    static const struct store_kind kind = {"submitted", STORE_JOURNAL, execute_submitted, NULL};
-
-    store_calls_post(calls, &kind, &submitted->call);
+    store_calls_post(calls, &store_submitted_kind, &submitted->call);
 }
 
 static enum err execute_split(struct store *store, struct store_call *call)

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/spool.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 struct store_calls {
     struct store_detour *detour; /* NULL = none */
+    struct spool *spool;         /* NULL = none */
     uint64_t era;                /* counts store_calls_resume() */
     store_failed_fn *failed;     /* may be NULL */
     void *failed_arg;
@@ -49,6 +51,12 @@ void store_calls_on_failure(struct store_calls *calls, store_failed_fn *failed, 
     calls->failed_arg = arg;
 }
 
+void store_calls_use_spool(struct store_calls *calls, struct spool *spool)
+{
+    assert(!calls->has_threads);
+    calls->spool = spool;
+}
+
 void store_calls_resume(struct store_calls *calls)
 {
     calls->era++;
@@ -59,10 +67,21 @@ bool store_call_is_current(const struct store_call *call)
     return call->era == call->calls->era;
 }
 
+/* Returns the call if it has the id of a batch for the spool, else NULL. */
+static const struct store_submitted_call *spooled(const struct store_call *call)
+{
+    return call->calls->spool && call->kind == &store_submitted_kind
+               ? container_of(call, const struct store_submitted_call, call)
+               : NULL;
+}
+
 static void finish(struct store_call *call)
 {
     struct store_calls *calls = call->calls;
+    const struct store_submitted_call *submitted = spooled(call);
 
+    if (submitted && !call->err)
+        spool_confirm(calls->spool, submitted->batch, submitted->batch_id);
     if (call->err == ERR_STORAGE_UNAVAILABLE && calls->failed)
         calls->failed(calls->failed_arg, call);
     call->done(call);
@@ -109,6 +128,9 @@ void store_calls_post(struct store_calls *calls, const struct store_kind *kind,
     call->kind = kind;
     call->era = calls->era;
     call->calls = calls;
+    const struct store_submitted_call *submitted = spooled(call);
+    if (submitted)
+        spool_add(calls->spool, submitted->batch, submitted->batch_id, submitted->wall_ms);
     if (calls->has_threads) {
         bool is_read = kind->class == STORE_READ && calls->reader;
         store_thread_post(is_read ? &calls->read_thread : &calls->write_thread, call);
@@ -143,6 +165,8 @@ static enum err start_threads(struct store_calls *calls, struct inbox *completio
 
     if (!err && calls->reader)
         err = start(&calls->read_thread, "store-read", &calls->reads, completions);
+    if (!err && calls->spool)
+        err = spool_start(calls->spool);
     if (err)
         errmsg_set(why, "cannot start the threads of the store: %s", strerror(errno));
     return err;
@@ -162,6 +186,13 @@ enum err store_calls_start(struct store_calls *calls, struct inbox *completions,
     return err;
 }
 
+static int64_t left_ms(int64_t until_ms)
+{
+    int64_t left_ms = until_ms - clock_real().now_ms;
+
+    return left_ms > 0 ? left_ms : 0;
+}
+
 bool store_calls_stop(struct store_calls *calls, int64_t within_ms)
 {
     int64_t until_ms = clock_real().now_ms + within_ms;
@@ -170,10 +201,10 @@ bool store_calls_stop(struct store_calls *calls, int64_t within_ms)
         return true;
     store_thread_stop(&calls->write_thread);
     store_thread_stop(&calls->read_thread);
-    if (!store_thread_join(&calls->write_thread, within_ms))
+    if (!store_thread_join(&calls->write_thread, left_ms(until_ms)) ||
+        !store_thread_join(&calls->read_thread, left_ms(until_ms)))
         return false;
-    int64_t left_ms = until_ms - clock_real().now_ms;
-    if (!store_thread_join(&calls->read_thread, left_ms > 0 ? left_ms : 0))
+    if (calls->spool && !spool_stop(calls->spool, left_ms(until_ms)))
         return false;
     store_close(TAKE(calls->reader));
     calls->has_threads = false;
@@ -183,5 +214,6 @@ bool store_calls_stop(struct store_calls *calls, int64_t within_ms)
 struct store_health store_calls_health(const struct store_calls *calls, int64_t now_ms)
 {
     return (struct store_health){store_thread_health(&calls->write_thread, now_ms),
-                                 store_thread_health(&calls->read_thread, now_ms)};
+                                 store_thread_health(&calls->read_thread, now_ms),
+                                 calls->spool ? spool_pending(calls->spool) : 0};
 }

@@ -35,6 +35,7 @@
 #include "store/call.h"
 #include "store/thread.h"
 
+struct spool;
 struct store_calls;
 
 /* Never NULL; the caller frees it. `store` is borrowed. */
@@ -49,6 +50,10 @@ void store_calls_run(struct store_calls *calls);
 /* Runs before `done` of each call that failed with ERR_STORAGE_UNAVAILABLE. */
 typedef void store_failed_fn(void *arg, const struct store_call *call);
 void store_calls_on_failure(struct store_calls *calls, store_failed_fn *failed, void *arg);
+
+/* From now on, the id of each batch that is posted is also in `spool` until the store has it.
+ * Borrowed; no thread may run. The spool's thread is one of those below. */
+void store_calls_use_spool(struct store_calls *calls, struct spool *spool);
 
 /* Executes the calls of the class STORE_JOURNAL again that are posted from now on. */
 void store_calls_resume(struct store_calls *calls);
@@ -81,6 +86,7 @@ bool store_calls_stop(struct store_calls *calls, int64_t within_ms);
  * reads too, they count as `writes`. */
 struct store_health {
     struct store_thread_health writes, reads;
+    size_t spool_pending; /* see spool_pending() */
 };
 struct store_health store_calls_health(const struct store_calls *calls, int64_t now_ms);
 

@@ -18,6 +18,7 @@ struct store {
 struct store_driver {
     void (*close)(struct store *store);
     bool (*is_durable)(struct store *store);
+    const char *(*place)(struct store *); /* NULL: the store is on this machine */
     enum err (*open_reader)(struct store *, struct store **, struct errmsg *); /* may be NULL */
     enum err (*group_begin)(struct store *); /* NULL: the driver has no groups */
     enum err (*group_end)(struct store *);

@@ -131,6 +131,11 @@ bool store_is_durable(struct store *store)
     return store->driver->is_durable(store);
 }
 
+const char *store_place(struct store *store)
+{
+    return store->driver->place ? store->driver->place(store) : NULL;
+}
+
 bool store_needs_heartbeat(const struct store *store)
 {
     return store->driver->heartbeat != NULL;

@@ -113,6 +113,11 @@ void store_close(struct store *store); /* NULL is a no-op */
  * not change while the store is open. */
 bool store_is_durable(struct store *store);
 
+/* Returns the name of a store that may be on another machine, such as "DATABASE/SCHEMA": printable
+ * ASCII without spaces, borrowed. A batch id should be in a spool (spool.h), too, until the store
+ * has confirmed it. NULL if the store is on this machine. Any thread, as above. */
+const char *store_place(struct store *store);
+
 /* Owner in service only, every second if it must: shows other processes that it is alive, so that
  * none of them replaces it. Returns ERR_STORAGE_UNAVAILABLE also if it was replaced already. */
 bool store_needs_heartbeat(const struct store *store);

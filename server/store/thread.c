@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <utlist.h>
 
 /* ---- executing ---- */
@@ -148,22 +147,6 @@ void store_thread_stop(struct store_thread *thread)
 
 /* ---- start and end ---- */
 
-/* The new thread inherits the mask. A signal that a fault of the thread raises cannot be blocked.
- */
-static int create_without_signals(struct store_thread *thread)
-{
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
-    sigset_t blocked, before;
-
-    sigfillset(&blocked);
-    for (size_t i = 0; i < ARRAY_LEN(faults); i++)
-        sigdelset(&blocked, faults[i]);
-    pthread_sigmask(SIG_BLOCK, &blocked, &before);
-    int reason = pthread_create(&thread->id, NULL, run, thread);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return reason;
-}
-
 enum err store_thread_start(struct store_thread *thread, const char *name)
 {
     enum err err = inbox_new(&thread->inbox);
@@ -172,7 +155,7 @@ enum err store_thread_start(struct store_thread *thread, const char *name)
         return err;
     thread->name = name;
     heartbeat_idle(&thread->heartbeat, clock_real().now_ms);
-    int reason = create_without_signals(thread);
+    int reason = thread_create_without_signals(&thread->id, run, thread);
     if (!reason)
         return ERR_OK;
     inbox_free(TAKE(thread->inbox));

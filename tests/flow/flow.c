@@ -53,7 +53,7 @@ struct engine_options flow_options(void)
 static void start_engine(struct clock clock)
 {
     flow.cache = cache_new(64 << 20);
-    const struct engine_tools tools = {flow.cache, flow.store, flow.openmart, flow.transport};
+    const struct engine_tools tools = {flow.cache, flow.store, flow.openmart, flow.transport, NULL};
     ck_assert_int_eq(engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery),
                      ERR_OK);
 }

@@ -10,9 +10,13 @@ know. After the last kill a daemon drains and the records are compared. Then the
 same responses, byte for byte, also without the upstream. In a rough stage the upstream also rejects and
 fails at times. In a stage with notices it loses responses to submits, and calls the notify URL: then an
 unknown outcome may become known, and nothing else changes.
+
+In a stage with PostgreSQL, some kills happen while the server is away or shortly after. A batch id that was in the
+spool once is in the spool or in the journal after each kill.
 """
 import pathlib
 import random
+import re
 import time
 
 from reconciliation import breaches, drain, flags_of, inspect, read_journal
@@ -20,6 +24,7 @@ from callers import Callers, request_all
 from notices import LOST_AT_END, Notices
 from postgres import Store
 from programs import REPORTS, Daemon, Simulator
+from spool import Spool
 from tally import Tally
 from tracing import Victim
 from waiting import eventually
@@ -65,12 +70,15 @@ class Round:
         self.dice = random.Random(seed)
         self.n_kills = kills
         self.tally = Tally(f"seed {seed}")
+        self.server = server
         self.store = Store(server, "kills") if server else self.directory / "state" / "emailsd.db"
         self.sim = Simulator(self.directory / "sim.stderr", *VENDOR)
         self.asked = []
         self.answered = {}      # the first 200 response of each domain
         self.ended = {}     # by tracking id, as the journal had it once
         self.batch_ids = {}
+        self.spool = Spool(self.directory / "state")
+        self.spooled = {}   # every batch id that was in the spool once, by number
         self.lost = set()   # domains whose outcome was unknown once
         if rough:
             self._make_rough()
@@ -118,10 +126,33 @@ class Round:
         daemon.kill()
         self._hear(callers.finish())
 
+    def _kill_without_store(self):
+        """The server crashes at a random instant. It comes back before the kill or after it."""
+        daemon = self._daemon()
+        callers = Callers(daemon.address)
+        for domain in self._questions():
+            callers.lookup(domain)
+        callers.listen(self.dice.uniform(0, SUBMIT_S))
+        self.server.stop()
+        callers.listen(self.dice.uniform(0, SUBMIT_S))
+        is_back = self.dice.random() < 0.3
+        if is_back:
+            self.server.start()
+            callers.listen(self.dice.uniform(0, LOOKUP_S))
+        daemon.kill()
+        if not is_back:
+            self.server.start()
+        answered = callers.finish()
+        # While the store is known to be away, results are returned that it does not have.
+        self._hear({domain: answer for domain, answer in answered.items()
+                    if answer.status != 200 or domain in self.answered})
+
     def _round(self):
-        how = self.dice.choices(["any", "submitting", "answered", "starting", "stopping"],
-                                [35, 35, 10, 12, 8])[0]
-        if how == "starting":
+        how = self.dice.choices(["any", "submitting", "answered", "starting", "stopping", "away"],
+                                [35, 35, 10, 12, 8, 25 if self.server else 0])[0]
+        if how == "away":
+            self._kill_without_store()
+        elif how == "starting":
             self._daemon(_Hasty, self.dice.uniform(0, START_S))
         else:
             self._request_and_kill(how)
@@ -155,6 +186,7 @@ class Round:
         if any(known.get(number) != batch_id for number, batch_id in self.batch_ids.items()):
             self.breach("a batch id is lost")
         self.batch_ids = known
+        self._compare_spool(known)
         bodies = journal.bodies()
         for domain, body in self.answered.items():
             if bodies.get(domain, b"").rstrip() != body.rstrip():
@@ -162,6 +194,14 @@ class Round:
         for paid in self.sim.ledger():
             if paid["tracking_id"] not in journal.tasks:
                 self.breach(f"{paid['domain']}: paid before it was written down")
+
+    def _compare_spool(self, known):
+        now = self.spool.ids()
+        self.spooled.update(now)
+        if any(batch_id not in (now.get(number), known.get(number)) for number, batch_id in self.spooled.items()):
+            self.breach("a batch id of the spool is lost")
+        read = re.findall(r"event=batch_submitted batch=(\S+)", self._log().read_text("latin-1"))
+        self.tally.late += len(set(read) - set(now.values()) - set(known.values()))
 
     def _may_follow(self, outcome, now):
         """A call of the notify URL resolves an unknown outcome; until its result is read, the task is open."""
@@ -218,6 +258,8 @@ class Round:
         daemon = self._daemon()
         self._request_again(daemon, expected)
         daemon.stop()
+        if self.spool.ids():
+            self.breach(f"in the spool after a clean stop: {self.spool.ids()}")
 
     def run(self):
         try:

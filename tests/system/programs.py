@@ -209,7 +209,8 @@ class Daemon(Program):
         argv += [] if "--balance-every" in flags else ["--balance-every", "0"]
         argv += [] if "--store" in flags else ["--store", f"sqlite:{log.with_suffix('.db')}"]
         self.connections = []
-        env = {KEY_VARIABLE: KEY} if env is None else env
+        # Daemons that follow each other in a test have one state directory.
+        env = {"STATE_DIRECTORY": str(log.parent / "state"), **({KEY_VARIABLE: KEY} if env is None else env)}
         super().__init__([*argv, *flags], environment(env), log, n_addresses)
 
     def request(self, method, target, headers=None, body=None):

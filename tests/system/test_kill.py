@@ -9,6 +9,7 @@ import re
 import sys
 
 import pytest
+from postgres import Postgres
 from reconciliation import read_journal
 from programs import ROOT
 from tracing import Tracing, can_trace, thread_of
@@ -31,6 +32,16 @@ def test_kill_at_random_loses_nothing_and_pays_nothing_twice(tmp_path, seed, rou
     assert not tally.breaches
     assert tally.kills == 15
     assert tally.resolved >= LOST_AT_END if notify else tally.resolved == 0
+
+
+def test_kill_around_crashes_of_postgresql_loses_nothing_and_pays_nothing_twice(tmp_path):
+    server = Postgres()
+    try:
+        tally = Round(tmp_path, 5, 8, server=server).run()
+    finally:
+        server.close()
+    assert not tally.breaches
+    assert tally.kills == 8
 
 
 @needs_strace

@@ -80,7 +80,7 @@ def test_file_is_created_by_migrate_only(testbed, sim, tmp_path):
     assert rejected.returncode == 2
     assert "run `emailsd migrate`" in rejected.stderr
     assert not list(tmp_path.glob("emailsd.db*"))
-    assert run_to_end("migrate", *flags).stdout == "schema version 3: created\n"
+    assert run_to_end("migrate", *flags).stdout == "schema version 4: created\n"
     daemon = testbed.daemon(sim, *flags)
     assert daemon.lookup("milvali.com").status == 200
     assert run_to_end("migrate", *flags).returncode == 3

@@ -50,7 +50,7 @@ static void start_engine(void)
     fixture.openmart = openmart_new(&openmart, fixture.transport);
     fixture.cache = cache_new(1 << 20);
     const struct engine_tools tools = {fixture.cache, fixture.store, fixture.openmart,
-                                       fixture.transport};
+                                       fixture.transport, NULL};
     ck_assert_int_eq(engine_new(&options, &tools, clock_real(), &fixture.engine, &found), ERR_OK);
 }
 

@@ -426,6 +426,8 @@ const struct metric metrics_table[] = {
      "Calls to the store that have not been executed.", FIELD(store.pending)},
     {"emailsd_store_lag_seconds", GAUGE,
      "Duration of the current call to the store.", FIELD(store_lag_s)},
+    {"emailsd_spool_pending", GAUGE,
+     "Batch ids and confirmations that are not in the spool yet.", FIELD(store.spool_pending)},
     {"emailsd_store_group_calls", HISTOGRAM,
      "Writes of the journal per transaction.", .write = write_store_groups},
     {"emailsd_store_call_duration_seconds", HISTOGRAM,

@@ -4,12 +4,28 @@
 
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static bool is_durable(struct store *store)
 {
     (void)store;
     return true;
+}
+
+static const char *place(struct store *store)
+{
+    return pg_of(store)->place;
+}
+
+/* A name may contain any character. */
+static void set_place(struct pg_store *s)
+{
+    snprintf(s->place, sizeof s->place, "%.*s/%.*s", PG_NAME_MAX, PQdb(s->conn), PG_NAME_MAX,
+             pg_target_schema(s->target));
+    for (char *c = s->place; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            *c = '_';
 }
 
 static void pg_close(struct store *store)
@@ -28,6 +44,7 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
 static const struct store_driver driver = {
     .close = pg_close,
     .is_durable = is_durable,
+    .place = place,
     .open_reader = open_reader,
     .heartbeat = pg_heartbeat,
     .begin_batch = pg_begin_batch,
@@ -162,6 +179,7 @@ static enum err open_store(const struct store_options *options, bool is_owner,
 
     if (err)
         return err;
+    set_place(s);
     err = pg_prepare_schema(s, &pg_schema, is_owner && !options->keeps_schema, &before, why);
     if (!err && is_owner)
         err = own(s, options, why);

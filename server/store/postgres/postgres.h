@@ -99,6 +99,8 @@ extern const char *const pg_statements[SQL_STATEMENTS];
 struct pg_target;
 struct pg_copy;
 
+#define PG_NAME_MAX 63 /* bytes of a name in the database */
+
 struct pg_store {
     struct store store;               /* must be first */
     struct pg_target *target;         /* borrowed by a reader */
@@ -111,6 +113,7 @@ struct pg_store {
     int64_t retry_ms;                 /* no connection is opened before; monotonic */
     char session[ID_TEXT];            /* marks the connection, to detect a pooler */
     char id[ID_TEXT];                 /* of this opening of the store */
+    char place[2 * PG_NAME_MAX + 2];  /* DATABASE/SCHEMA; see store_place() */
     int64_t epoch;                    /* 0 = not the owner */
     bool is_reader;                   /* of the owner: it must not write */
     bool is_lost;                     /* another process is the owner now */

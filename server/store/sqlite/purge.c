@@ -5,7 +5,7 @@
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
-#include "store/sqlite/file.h"
+#include "store/file.h"
 
 #include <stdlib.h>
 #include <string.h>

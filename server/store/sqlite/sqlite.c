@@ -3,7 +3,7 @@
 #include "store/sqlite/sqlite.h"
 
 #include "base/mem.h"
-#include "store/sqlite/file.h"
+#include "store/file.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

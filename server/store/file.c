@@ -3,7 +3,7 @@
  * transactions, and closing any descriptor of PATH would release those locks. The lock belongs to
  * the open file description, and it can be queried without being taken, which flock(2) cannot do;
  * so a query never blocks a process that starts. */
-#include "store/sqlite/file.h"
+#include "store/file.h"
 
 #include "base/mem.h"
 #include "store/store.h"
@@ -195,7 +195,7 @@ static enum err lock(const char *path, const char *name, int fd, struct errmsg *
         return ERR_OK;
     if (errno != EAGAIN && errno != EACCES)
         return system_says(name, why);
-    errmsg_set(why, "%.200s is in use by another emailsd; set a different --store", path);
+    errmsg_set(why, "%.200s is in use by another emailsd; each needs its own", path);
     return ERR_STORE_BUSY;
 }
 

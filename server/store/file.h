@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* file.h - creates, checks and locks the store's file; independent of SQLite.
+/* file.h - creates, checks and locks a file: that of a store in SQLite, or the spool.
  *
- * The file contains paid results, personal data and the journal. Only its owner may read it, and no
- * other user may redirect the daemon to another file. */
-#ifndef STORE_SQLITE_FILE_H
-#define STORE_SQLITE_FILE_H
+ * The file contains paid results, personal data, the journal, or the ids of paid batches. Only its
+ * owner may read it, and no other user may redirect the daemon to another file. */
+#ifndef STORE_FILE_H
+#define STORE_FILE_H
 
 #include "base/err.h"
 #include "base/errmsg.h"

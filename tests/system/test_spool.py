@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""test_spool.py - tests that a batch id survives a kill while PostgreSQL is away."""
+import os
+import pathlib
+import signal
+
+import pytest
+from postgres import Postgres
+from programs import KEY, KEY_VARIABLE
+from spool import Spool
+from waiting import eventually
+
+
+@pytest.fixture
+def server():
+    one = Postgres()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def spool(testbed):
+    return Spool(pathlib.Path(testbed.directory) / "state")
+
+
+def flags_of(server, schema="emailsd"):
+    return ["--store", server.url, "--store-schema", schema]
+
+
+def crash(server):
+    server.stop()
+
+
+def freeze(server):
+    """Its sessions do not reply, and do not close either. It can only be killed then."""
+    pid = server.process.pid
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    for one in (pid, *map(int, children)):
+        os.kill(one, signal.SIGSTOP)
+    server.frozen = [int(child) for child in children]
+
+
+def restart(server):
+    for one in getattr(server, "frozen", []):
+        os.kill(one, signal.SIGKILL)
+    server.stop(signal.SIGKILL)
+    server.start()
+
+
+def lose_store_while_paying(testbed, sim, server, spool, take_away=crash):
+    """A daemon has paid, and PostgreSQL goes away before the response to the submit arrives. Returns when the
+    daemon was killed and PostgreSQL is back."""
+    sim.behave(task_time_ms=0)
+    sim.hold_submits()
+    daemon = testbed.daemon(sim, *flags_of(server))
+    daemon.park("milvali.com")
+    sim.reach(submit=1)
+    take_away(server)
+    sim.release_submits()
+    eventually(spool.ids)
+    daemon.kill()
+    restart(server)
+    assert server.query("SELECT state, batch_id FROM emailsd.batches") == [["sending", ""]]
+
+
+def must_have_paid_once(daemon, sim, server, spool):
+    assert daemon.lookup("milvali.com").status == 200
+    assert [paid["domain"] for paid in sim.ledger()] == ["milvali.com"]
+    assert server.query("SELECT state, batch_id <> '' FROM emailsd.batches") == [["over", "t"]]
+    assert server.query("SELECT outcome FROM emailsd.tasks") == [["answered"]]
+    assert server.query("SELECT sum(credits) FROM emailsd.accounts") == [["1"]]
+    assert not spool.path.stat().st_size
+
+
+@pytest.mark.parametrize("take_away", [crash, freeze])
+def test_batch_id_survives_a_kill_while_postgresql_is_away(testbed, sim, server, spool, take_away):
+    lose_store_while_paying(testbed, sim, server, spool, take_away)
+    daemon = testbed.daemon(sim, *flags_of(server))
+    assert "event=spool_recorded entries=1" in daemon.stderr()
+    must_have_paid_once(daemon, sim, server, spool)
+
+
+def test_batch_id_without_its_spool_is_lost(testbed, sim, server, spool):
+    """Shows that the tests around can fail: the spool is what they depend on."""
+    lose_store_while_paying(testbed, sim, server, spool)
+    spool.path.unlink()
+    daemon = testbed.daemon(sim, *flags_of(server))
+    daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
+
+
+def test_batch_that_another_process_gave_up_is_resumed_by_the_spool(testbed, sim, server, spool, tmp_path):
+    lose_store_while_paying(testbed, sim, server, spool)
+    elsewhere = {KEY_VARIABLE: KEY, "STATE_DIRECTORY": str(tmp_path / "elsewhere")}
+    second = testbed.daemon(sim, *flags_of(server), env=elsewhere)
+    assert "unknown_batches=1" in second.stderr()
+    second.stop()
+    assert server.query("SELECT outcome FROM emailsd.tasks") == [["unknown"]]
+    must_have_paid_once(testbed.daemon(sim, *flags_of(server)), sim, server, spool)
+
+
+def test_batch_id_of_another_store_stays_in_the_spool(testbed, sim, server, spool):
+    lose_store_while_paying(testbed, sim, server, spool)
+    other = testbed.daemon(sim, *flags_of(server, "other"))
+    [(number, batch_id)] = spool.ids().items()
+    assert f'event=spool_entry_rejected error="not found" batch={batch_id} number={number} ' \
+           "store=postgres/emailsd" in other.stderr()
+    other.stop()
+    assert spool.ids() == {number: batch_id}
+    must_have_paid_once(testbed.daemon(sim, *flags_of(server)), sim, server, spool)
+
+
+def test_spool_is_empty_after_postgresql_is_back(testbed, sim, server, spool):
+    sim.hold_submits()
+    daemon = testbed.daemon(sim, *flags_of(server))
+    parked = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    server.stop()
+    sim.release_submits()
+    eventually(spool.ids)
+    server.start()
+    assert parked.read().status == 200
+    eventually(lambda: not spool.ids())
+    must_have_paid_once(daemon, sim, server, spool)
+
+
+def test_second_daemon_in_a_state_directory_has_no_spool(testbed, sim, server):
+    testbed.daemon(sim, *flags_of(server))
+    second = testbed.daemon(sim, *flags_of(server, "other"))
+    assert "event=spool_open_failed" in second.stderr()
+    assert "in use by another emailsd" in second.stderr()
+    assert second.lookup("milvali.com").status == 200
+
+
+def test_daemon_without_a_state_directory_has_no_spool(testbed, sim, server):
+    nowhere = {KEY_VARIABLE: KEY, "STATE_DIRECTORY": "", "XDG_STATE_HOME": "", "HOME": ""}
+    daemon = testbed.daemon(sim, *flags_of(server), env=nowhere)
+    assert "event=spool_open_failed" in daemon.stderr()
+    assert daemon.lookup("milvali.com").status == 200
