@@ -88,6 +88,7 @@ FLOW_SRC := $(wildcard tests/flow/test_*.c)
 # The model of the simulator, without its HTTP server, is the upstream of the flow tests.
 SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c rules.c settings.c shapes.c upstream.c)
 FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SIM_MODEL) $(SUITE)
+SEED_AUX := $(wildcard tests/flow/seeds/*.c)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
@@ -116,7 +117,7 @@ LONGEST  := %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_
             %/test_lifetime %/test_time %/test_lookups
 longest_first = $(filter $(LONGEST),$(1)) $(filter-out $(LONGEST),$(1))
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
-                           $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c) tests/alloc/wrap.c)
+                           $(FLOW_SRC) $(FLOW_AUX) $(SEED_AUX) $(wildcard tests/fuzz/*.c) tests/alloc/wrap.c)
 
 export DAEMON_BIN := $(abspath $(B)/emailsd)
 export SIM_BIN    := $(abspath $(B)/openmart-sim)
@@ -150,9 +151,10 @@ SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
 $(SIM_TESTS): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
 
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
-# precedes the archive.
+# precedes the archive. So does seeds/repeatable_ids.o with base/id.o.
+$(B)/tests/flow/test_seeds: $(call objects,$(SEED_AUX))
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
 
 $(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(OUR_LIBS)

@@ -335,6 +335,12 @@ void weak_store_lose(struct store *store, enum weak_call call, bool loses)
     weak(store)->loses[call] = loses;
 }
 
+void weak_store_lose_all(struct store *store, bool loses)
+{
+    for (int i = 0; i < WEAK_CALLS; i++)
+        weak_store_lose(store, (enum weak_call)i, loses);
+}
+
 void weak_store_lose_next(struct store *store, enum weak_call call)
 {
     weak(store)->loses_next[call] = true;

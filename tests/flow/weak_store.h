@@ -41,6 +41,7 @@ void weak_store_fail_with(struct store *store, enum weak_call call, enum err err
 /* From now on, makes calls of that kind lose their confirmation: they are made, and return
  * ERR_STORAGE_UNAVAILABLE. */
 void weak_store_lose(struct store *store, enum weak_call call, bool loses);
+void weak_store_lose_all(struct store *store, bool loses);
 
 /* Makes the next call of that kind lose it, and no other. */
 void weak_store_lose_next(struct store *store, enum weak_call call);
