@@ -2,6 +2,7 @@
 /* books.c - see books.h. */
 #include "books.h"
 
+#include "store/calls_upkeep.h"
 #include "trace.h"
 
 #include <stdio.h>
@@ -61,8 +62,9 @@ static void add_tasks(const struct store_new_batch *batch)
         if (books.n_tasks == BOOK_TASKS)
             trace_fail("too many tasks");
         struct task_book *task = &books.tasks[books.n_tasks++];
-        *task =
-            (struct task_book){.question = books_question(batch->tasks[i].key), .unknown_ms = -1};
+        *task = (struct task_book){.batch = batch->number,
+                                   .question = books_question(batch->tasks[i].key),
+                                   .unknown_ms = -1};
         snprintf(task->tracking_id, ID_TEXT, "%s", batch->tasks[i].tracking_id);
         snprintf(task->lookup_id, ID_TEXT, "%s", batch->tasks[i].lookup_id);
     }
@@ -76,20 +78,44 @@ static void note_end(const struct store_end_task_call *end)
         trace_fail("a task ended that was not begun");
     if (end->end.state == STORE_NOT_CREATED && task->n_created)
         trace_fail("a created task is recorded as not created");
+    if (!task->is_accepted && end->end.state != STORE_UNKNOWN)
+        trace_fail("a task ended whose batch id was not recorded");
     if (task->has_ended)
         return;
     books_set_end(task, end->end.state, flow_now_ms());
 }
 
-/* The tasks are those of the batch as far as the store knows: a split may wait. */
 static void note_batch_end(const struct store_end_batch_call *end)
 {
-    for (size_t i = 0; i < books.n_tasks; i++) {
-        struct task_book *task = &books.tasks[i];
-        int64_t batch;
-        if (!task->has_ended && !store_batch_of(flow.store, task->tracking_id, &batch) &&
-            batch == end->batch)
-            books_set_end(task, end->end.state, flow_now_ms());
+    for (size_t i = 0; i < books.n_tasks; i++)
+        if (books.tasks[i].batch == end->batch && !books.tasks[i].has_ended)
+            books_set_end(&books.tasks[i], end->end.state, flow_now_ms());
+}
+
+static void note_accepted(int64_t batch)
+{
+    for (size_t i = 0; i < books.n_tasks; i++)
+        if (books.tasks[i].batch == batch)
+            books.tasks[i].is_accepted = true;
+}
+
+static void note_resolved(const char *tracking_id)
+{
+    struct task_book *task = books_task(tracking_id);
+
+    if (!task)
+        trace_fail("a task was resolved that was not begun");
+    task->is_accepted = true;
+}
+
+static void note_split(const struct store_split_call *split)
+{
+    add_batch(split->half);
+    for (size_t i = 0; i < split->n; i++) {
+        struct task_book *task = books_task(split->tracking_ids[i]);
+        if (!task)
+            trace_fail("a task was split off that was not begun");
+        task->batch = split->half;
     }
 }
 
@@ -115,7 +141,13 @@ void books_add_call(const struct store_call *call)
         add_batch(begin->batch.number);
         add_tasks(&begin->batch);
     } else if (is_named(call, "split")) {
-        add_batch(container_of(call, const struct store_split_call, call)->half);
+        note_split(container_of(call, const struct store_split_call, call));
+    } else if (is_named(call, "submitted")) {
+        note_accepted(container_of(call, const struct store_submitted_call, call)->batch);
+    } else if (is_named(call, "resolve_batch")) {
+        note_accepted(container_of(call, const struct store_resolve_batch_call, call)->number);
+    } else if (is_named(call, "resolve_task")) {
+        note_resolved(container_of(call, const struct store_resolve_task_call, call)->tracking_id);
     } else if (is_named(call, "end_task")) {
         note_end(container_of(call, const struct store_end_task_call, call));
     } else if (is_named(call, "end_batch")) {

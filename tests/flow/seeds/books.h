@@ -21,13 +21,16 @@ struct question_book {
     int64_t refreshed_ms; /* when a newer result was last asked for; -1 = never */
     /* The last confirmed deletion: when it was posted (wall time), and when it returned. */
     int64_t forgotten_wall_ms, forgotten_ms;
+    bool is_refreshed; /* without a caller, at some time */
     int64_t newest_ms; /* wall time: when the newest result was fetched that a caller received */
 };
 
 struct task_book {
     char tracking_id[ID_TEXT], lookup_id[ID_TEXT];
     size_t question;
-    int n_created; /* by the upstream */
+    int64_t batch;
+    bool is_accepted; /* the engine has recorded the id of its batch, or what it became */
+    int n_created;    /* by the upstream */
     int64_t created_ms;
     bool has_ended;   /* the engine has recorded its end, */
     int64_t ended_ms; /* then */
@@ -56,6 +59,7 @@ struct books {
     int64_t batches[BOOK_BATCHES]; /* their numbers */
     size_t n_batches;
     int n_restarts;
+    int64_t paused_ms; /* since then; -1 = there is no pause */
     bool is_blocked;
 };
 

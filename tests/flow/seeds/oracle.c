@@ -62,6 +62,30 @@ static void check_intent(const struct task_book *task)
         trace_fail("task %s was created although its lookup has ended", task->tracking_id);
 }
 
+/* Returns whether anything required the lookup of that question when its submit left. */
+static bool is_wanted(size_t question, int64_t sent_ms)
+{
+    for (size_t i = 0; i < books.n_requests; i++) {
+        const struct request_book *request = &books.requests[i];
+        const struct caller *caller = request->caller;
+        if (request->question == question &&
+            (!caller->answers || !request->is_seen || caller->err == ERR_STILL_PROCESSING ||
+             caller->answered_ms >= sent_ms))
+            return true;
+    }
+    return books.questions[question].is_refreshed || books.options->retries_unknown;
+}
+
+static void check_sending(const struct task_book *task)
+{
+    int64_t sent_ms = flow_now_ms() - books.options->submit_ms; /* or later */
+
+    if (books.paused_ms >= 0 && books.paused_ms < sent_ms)
+        trace_fail("task %s was sent during a pause", task->tracking_id);
+    if (!is_wanted(task->question, sent_ms))
+        trace_fail("task %s was sent although its callers have left", task->tracking_id);
+}
+
 static void created(const char *tracking_id, const char *domain)
 {
     struct task_book *task = books_task(tracking_id);
@@ -72,6 +96,7 @@ static void created(const char *tracking_id, const char *domain)
     task->n_created++;
     task->created_ms = flow_now_ms();
     check_intent(task);
+    check_sending(task);
     for (size_t i = 0; i < books.n_tasks; i++) {
         const struct task_book *other = &books.tasks[i];
         if (other != task && other->question == task->question && other->n_created &&
@@ -165,12 +190,29 @@ static void answered(struct caller *caller, const struct outcome *outcome)
         check_free(outcome);
 }
 
+/* Returns whether the lookup for which the request waits has ended too long ago. Who waits for a
+ * read is not known to wait for the lookup. */
+static bool is_kept_waiting(const struct request_book *request)
+{
+    for (size_t i = 0; i < books.n_tasks && !slow_calls_read_waits(); i++) {
+        const struct task_book *task = &books.tasks[i];
+        if (task->question == request->question && task->has_ended &&
+            request->asked_ms <= task->ended_ms && flow_now_ms() > task->ended_ms + JOURNAL_SLOW_MS)
+            return true;
+    }
+    return false;
+}
+
 void oracle_check(void)
 {
     for (size_t i = 0; i < books.n_requests; i++) {
         const struct request_book *request = &books.requests[i];
-        if (!request->caller->answers && flow_now_ms() > request->until_ms)
+        if (request->caller->answers)
+            continue;
+        if (flow_now_ms() > request->until_ms)
             trace_fail("caller %zu is late", i);
+        if (is_kept_waiting(request))
+            trace_fail("caller %zu waits, although its lookup has ended", i);
     }
 }
 
@@ -180,7 +222,7 @@ void oracle_start(const struct oracle_options *options)
 {
     struct errmsg why;
 
-    books = (struct books){.options = options};
+    books = (struct books){.options = options, .paused_ms = -1};
     for (size_t i = 0; i < options->n_domains; i++) {
         struct slice fields[QUESTION_PARTS] = {{options->domains[i], strlen(options->domains[i])}};
         struct question *question;
@@ -213,6 +255,12 @@ void oracle_asked(struct caller *caller, size_t domain)
         oracle_refreshing(domain);
 }
 
+void oracle_refreshing_alone(size_t domain)
+{
+    books.questions[domain].is_refreshed = true;
+    oracle_refreshing(domain);
+}
+
 void oracle_refreshing(size_t domain)
 {
     books.questions[domain].refreshed_ms = flow_now_ms();
@@ -240,6 +288,17 @@ void oracle_deleted(size_t domain, int64_t since_wall_ms)
         question->forgotten_wall_ms = since_wall_ms;
 }
 
+void oracle_not_deleted(size_t domain)
+{
+    books.questions[domain].n_deleting--;
+}
+
+void oracle_paused(bool is_paused)
+{
+    books.paused_ms = !is_paused ? -1 : books.paused_ms < 0 ? flow_now_ms() : books.paused_ms;
+    oracle_blocks();
+}
+
 void oracle_blocks(void)
 {
     books.is_blocked = true;
@@ -256,7 +315,13 @@ static void reread(struct task_book *task)
 
 void oracle_restarted(void)
 {
+    bool is_paused = false;
+
     books.n_restarts++;
+    if (store_paused(flow.store, &is_paused))
+        trace_fail("the store cannot be read");
+    if (!is_paused) /* that it was may not have been written */
+        books.paused_ms = -1;
     for (size_t i = 0; i < books.options->n_domains; i++) {
         struct question_book *question = &books.questions[i];
         if (question->n_deleting)

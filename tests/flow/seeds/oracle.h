@@ -6,6 +6,7 @@
  * - Nothing is sent before its intent is durable. No question is paid for again before the last
  *   task of it is over: it failed, is unknown and its cooldown has ended, was deleted, or a caller
  *   asked for a newer result.
+ * - Nothing is sent during a pause, or after all callers have left.
  * - What the upstream has created is never recorded as not created.
  * - A result that a caller received is in the store, or the store was known to be unavailable.
  * - At the end nothing waits, every created task has ended in the store, and the credits in the
@@ -28,6 +29,7 @@ struct oracle_options {
     const struct account_ref *accounts;
     size_t n_accounts;
     int64_t unknown_hold_ms, ttl_failed_ms;
+    int64_t submit_ms;       /* how long the upstream takes for a submit */
     int64_t credits_per_day; /* 0 = no limit */
     bool retries_unknown;
 };
@@ -40,12 +42,15 @@ void oracle_posted(const struct store_call *call);
 
 /* Says what the plan does. `domain` is one of the options. */
 void oracle_asked(struct caller *caller, size_t domain);
-void oracle_refreshing(size_t domain); /* a newer result is asked for */
+void oracle_refreshing(size_t domain);       /* a newer result is asked for */
+void oracle_refreshing_alone(size_t domain); /* the same, without a caller */
 void oracle_abandoned(const struct caller *caller);
 void oracle_deleting(size_t domain);
 /* A deletion that was posted then (wall time) was confirmed. */
 void oracle_deleted(size_t domain, int64_t since_wall_ms);
-void oracle_blocks(void);    /* the operator pauses, or stops: requests may end early */
+void oracle_not_deleted(size_t domain); /* because of its precondition */
+void oracle_paused(bool is_paused);
+void oracle_blocks(void);    /* the operator stops: requests may end early */
 void oracle_restarted(void); /* the engine is another one, on the same store */
 
 /* After each event: no request is late. */

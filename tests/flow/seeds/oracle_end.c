@@ -10,6 +10,22 @@
 #include <stdio.h>
 #include <string.h>
 
+static void note_state(void *arg, const struct store_batch *batch)
+{
+    if (batch->state != STORE_DONE)
+        *(bool *)arg = true;
+}
+
+/* The engine may have to repeat a call for it. */
+static bool has_open_batch(void)
+{
+    bool is_open = false;
+
+    if (store_for_each_open_batch(flow.store, note_state, &is_open))
+        trace_fail("the store cannot be read");
+    return is_open;
+}
+
 const char *oracle_what_waits(void)
 {
     struct status status = engine_status(flow.engine);
@@ -26,6 +42,7 @@ const char *oracle_what_waits(void)
            : !status.store_usable               ? "the journal is unusable"
            : slow_calls_count()                 ? "a call to the store"
            : weak_store_unconfirmed(flow.store) ? "a record of another process"
+           : has_open_batch()                   ? "a batch in the store"
                                                 : NULL;
 }
 

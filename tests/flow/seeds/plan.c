@@ -73,6 +73,7 @@ static void settle(void)
         if (++n > ITERATIONS)
             trace_fail("the engine does not come to rest");
     }
+    plan_note_confirmed();
     oracle_check();
 }
 
@@ -114,7 +115,8 @@ static void set_up_upstream(void)
     static const int64_t submits_ms[] = {0, 500, 2000, 8000}, tasks_ms[] = {0, 1000, 5000, 20000},
                          reads_ms[] = {0, 0, 50, 500};
 
-    fake_upstream_set_submit_ms(flow.upstream, plan_choose(submits_ms, ARRAY_LEN(submits_ms)));
+    plan.options.submit_ms = plan_choose(submits_ms, ARRAY_LEN(submits_ms));
+    fake_upstream_set_submit_ms(flow.upstream, plan.options.submit_ms);
     fake_upstream_set_task_ms(flow.upstream, plan_choose(tasks_ms, ARRAY_LEN(tasks_ms)));
     fake_upstream_set_read_ms(flow.upstream, plan_choose(reads_ms, ARRAY_LEN(reads_ms)));
     if (plan_happens(30))
@@ -156,6 +158,7 @@ static void end_faults(void)
     fake_upstream_clear_faults(flow.upstream);
     fake_upstream_set_balance(flow.upstream, 10000);
     engine_set_paused(flow.engine, false);
+    oracle_paused(false);
 }
 
 static void wait_until_quiet(void)

@@ -86,7 +86,7 @@ static void step_refresh(void)
     const struct result *expired =
         result_new_failure(question->key, ERR_LOOKUP_FAILED, NULL, CHARGED_NO, wall_ms, 0);
     trace_add("%s is refreshed", name_of(domain));
-    oracle_refreshing(domain);
+    oracle_refreshing_alone(domain);
     engine_refresh(flow.engine, question, &plan.options.accounts[0], expired, wall_ms);
     result_unref(expired);
 }
@@ -120,6 +120,8 @@ static void was_deleted(struct engine_call *call)
     trace_add("  deletion of %s: %s", forget->domain, forget->err ? err_words(forget->err) : "ok");
     if (!forget->err && !flow.is_dying)
         oracle_deleted(calls[i].domain, calls[i].since_wall_ms);
+    else if (forget->err == ERR_PRECONDITION_FAILED && forget->precondition.any)
+        oracle_not_deleted(calls[i].domain);
     else if (forget->err && forget->err != ERR_STORAGE_UNAVAILABLE)
         trace_fail("a deletion failed: %s", err_words(forget->err));
 }
@@ -137,6 +139,7 @@ static void step_delete(void)
     snprintf(calls[i].forget.domain, sizeof calls[i].forget.domain, "%s", name_of(domain));
     memcpy(calls[i].forget.key, books.questions[domain].key, HASH_SIZE);
     trace_add("%s is deleted", name_of(domain));
+    calls[i].forget.precondition.any = calls[i].forget.precondition.has_tags = plan_happens(30);
     oracle_deleting(domain);
     post(&calls[i].forget.call, engine_forget_domain, was_deleted, i);
 }
@@ -223,6 +226,29 @@ static void step_store(void)
     slow_calls_set(&profiles[i]);
 }
 
+/* Most faults are found where only one call has failed. */
+static void step_one_call(void)
+{
+    static const struct slow_profile profiles[] = {
+        {.failing_percent = 100},
+        {.lost_percent = 100},
+        {.delayed_percent = 100, .longest_ms = 12000},
+        {.delayed_percent = 100, .lost_percent = 100, .longest_ms = 12000},
+    };
+    size_t i = plan_below(ARRAY_LEN(profiles));
+
+    trace_add("the next call of the journal behaves in way %zu", i);
+    slow_calls_set_next(&profiles[i]);
+}
+
+/* The cache may do that at any time. */
+static void step_evict(void)
+{
+    trace_add("the cache is emptied");
+    for (size_t i = 0; i < plan.options.n_domains; i++)
+        cache_remove(flow.cache, books.questions[i].key);
+}
+
 static void step_store_breaks(void)
 {
     static const int64_t times_ms[] = {1, 500, 3000, 15000};
@@ -234,13 +260,29 @@ static void step_store_breaks(void)
 
 /* ---- other processes ---- */
 
+static struct other_deletion {
+    bool is_pending;
+    size_t domain;
+    int64_t since_wall_ms;
+} deletions[WEAK_NEWS];
+
+void plan_note_confirmed(void)
+{
+    for (size_t i = 0; i < WEAK_NEWS && !weak_store_unconfirmed(flow.store); i++)
+        if (deletions[i].is_pending) {
+            deletions[i].is_pending = false;
+            oracle_deleted(deletions[i].domain, deletions[i].since_wall_ms);
+        }
+}
+
 static void step_other_deletes(void)
 {
     size_t domain = any_domain();
 
     if (plan.n_news == WEAK_NEWS)
         return;
-    plan.n_news++;
+    deletions[plan.n_news++] =
+        (struct other_deletion){true, domain, engine_clock(flow.engine)->wall_ms};
     trace_add("another process deletes %s", name_of(domain));
     oracle_deleting(domain);
     if (store_forget_key(flow.store, books.questions[domain].key))
@@ -256,7 +298,7 @@ static void step_not_taken(void)
         struct task_row row = books_row(task->tracking_id);
         if (task->n_created || row.state != STORE_UNKNOWN || !plan_happens(50))
             continue;
-        plan.n_news++;
+        deletions[plan.n_news++].is_pending = false;
         trace_add("task %s was not taken", task->tracking_id);
         if (store_resolve_not_taken(flow.store, task->tracking_id,
                                     engine_clock(flow.engine)->wall_ms))
@@ -273,7 +315,7 @@ static void step_pause(void)
     bool paused = plan_happens(50);
 
     trace_add("%s", paused ? "pause" : "resume");
-    oracle_blocks();
+    oracle_paused(paused);
     engine_set_paused(flow.engine, paused);
 }
 
@@ -290,6 +332,7 @@ static void start_again(void)
     slow_calls_end();
     flow_restart();
     inbox_run_all(flow.inbox);
+    memset(deletions, 0, sizeof deletions);
     oracle_restarted();
     plan_take_calls();
 }
@@ -335,7 +378,9 @@ void plan_step(void)
         {14, step_upstream_fails},
         {2, step_balance},
         {3, step_notify},
-        {10, step_store},
+        {7, step_store},
+        {10, step_one_call},
+        {6, step_evict},
         {5, step_store_breaks},
         {2, step_other_deletes},
         {2, step_not_taken},

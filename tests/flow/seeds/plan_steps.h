@@ -37,6 +37,9 @@ void plan_advance(int64_t ms);
 /* Takes the calls of a new engine. */
 void plan_take_calls(void);
 
+/* After each event: what another process has deleted may be confirmed. */
+void plan_note_confirmed(void);
+
 /* Does one random step. */
 void plan_step(void);
 

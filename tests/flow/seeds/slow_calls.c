@@ -30,10 +30,11 @@ static struct {
     struct store_detour detour;
     struct random *random;
     slow_posted_fn *posted;
-    struct slow_profile profile;
+    struct slow_profile profile, next; /* `next` is zeroed if it does not count */
     struct held_call *waiting[CLASSES];
     int64_t broken_until_ms;
-    bool has_failed; /* a write of the journal has, and not all have returned and worked since */
+    bool has_failed;  /* a write of the journal has, and not all have returned and worked since */
+    bool last_failed; /* the last one that has returned */
     bool is_ending;
 } slow;
 
@@ -124,7 +125,8 @@ static const char *words_of(enum err err)
 
 static void execute(struct held_call *held)
 {
-    enum fate fate = flow_now_ms() < slow.broken_until_ms ? FATE_FAILS : held->fate;
+    bool is_broken = flow_now_ms() < slow.broken_until_ms;
+    enum fate fate = is_broken ? FATE_FAILS : held->fate;
 
     held->was_executed = true;
     if (!misbehave(held))
@@ -141,10 +143,12 @@ static void return_first(int class)
     struct held_call *held = slow.waiting[class];
 
     DL_DELETE(slow.waiting[class], held);
-    if (class == STORE_JOURNAL && held->call->err == ERR_STORAGE_UNAVAILABLE)
-        slow.has_failed = true;
-    else if (class == STORE_JOURNAL && !slow.waiting[class])
-        slow.has_failed = false;
+    if (class == STORE_JOURNAL) {
+        slow.last_failed = held->call->err == ERR_STORAGE_UNAVAILABLE;
+        slow.has_failed = slow.has_failed || slow.last_failed;
+    }
+    if (class == STORE_JOURNAL && flow_now_ms() > held->execute_ms)
+        trace_add("  %s returns: %s", store_call_name(held->call), words_of(held->call->err));
     store_calls_return(flow.engine->calls, held->call);
     free(held);
 }
@@ -167,28 +171,44 @@ static void run_class(int class)
 
 void slow_calls_run(void)
 {
+    if (!slow.waiting[STORE_JOURNAL] && !slow.last_failed)
+        slow.has_failed = false;
     for (int i = 0; i < CLASSES; i++)
         run_class(i);
 }
 
 /* ---- fates ---- */
 
-static int64_t draw_delay(void)
+static struct slow_profile profile_for(int class)
 {
-    int64_t longest_ms = slow.profile.longest_ms;
+    bool is_special =
+        class == STORE_JOURNAL &&
+        (slow.next.delayed_percent || slow.next.failing_percent || slow.next.lost_percent);
+    struct slow_profile profile = is_special ? slow.next : slow.profile;
 
-    if (!happens(slow.profile.delayed_percent))
+    if (is_special)
+        slow.next = (struct slow_profile){0};
+    return profile;
+}
+
+static int64_t draw_delay(const struct slow_profile *profile)
+{
+    int64_t longest_ms = profile->longest_ms;
+
+    if (!happens(profile->delayed_percent))
         return 0;
     /* Most are short. */
     longest_ms = happens(50) ? longest_ms / 100 : happens(50) ? longest_ms / 10 : longest_ms;
     return (int64_t)random_below(slow.random, (uint64_t)longest_ms + 1);
 }
 
-static enum fate draw_fate(int class)
+static enum fate draw_fate(int class, const struct slow_profile *profile)
 {
-    if (happens(slow.profile.failing_percent))
+    if (slow.is_ending)
+        return FATE_DONE;
+    if (happens(profile->failing_percent))
         return FATE_FAILS;
-    if (happens(slow.profile.lost_percent)) /* nothing comes of a read */
+    if (happens(profile->lost_percent)) /* nothing comes of a read */
         return class == STORE_READ ? FATE_FAILS : FATE_LOST;
     return FATE_DONE;
 }
@@ -209,15 +229,16 @@ static void swap(struct held_call *a, struct held_call *b)
 static void take(struct store_detour *detour, struct store_call *call)
 {
     int class = class_of(call);
+    const struct slow_profile profile = profile_for(class);
     struct held_call *last = slow.waiting[class] ? slow.waiting[class]->prev : NULL;
     struct held_call *held = xcalloc(1, sizeof *held);
 
     (void)detour;
     held->call = call;
-    held->fate = draw_fate(class);
+    held->fate = draw_fate(class, &profile);
     held->posted_ms = flow_now_ms();
-    held->execute_ms = later(held->posted_ms + draw_delay(), last ? last->execute_ms : 0);
-    held->return_ms = later(held->execute_ms + draw_delay(), last ? last->return_ms : 0);
+    held->execute_ms = later(held->posted_ms + draw_delay(&profile), last ? last->execute_ms : 0);
+    held->return_ms = later(held->execute_ms + draw_delay(&profile), last ? last->return_ms : 0);
     if (class == STORE_JOURNAL && has_defect(DEFECT_NEVER_RETURNS, 5))
         held->return_ms = INT64_MAX - 1;
     if (slow.posted && !flow.is_dying)
@@ -245,6 +266,12 @@ void slow_calls_start(struct random *random, slow_posted_fn *posted)
 void slow_calls_set(const struct slow_profile *profile)
 {
     slow.profile = *profile;
+    slow.next = (struct slow_profile){0};
+}
+
+void slow_calls_set_next(const struct slow_profile *profile)
+{
+    slow.next = *profile;
 }
 
 void slow_calls_break_until(int64_t until_ms)
@@ -278,6 +305,11 @@ size_t slow_calls_count(void)
     return n;
 }
 
+bool slow_calls_read_waits(void)
+{
+    return slow.waiting[STORE_READ] != NULL;
+}
+
 bool slow_calls_are_suspect(void)
 {
     const struct held_call *oldest = slow.waiting[STORE_JOURNAL];
@@ -289,6 +321,4 @@ void slow_calls_end(void)
 {
     slow.is_ending = true;
     slow_calls_run();
-    slow.is_ending = false;
-    store_calls_set_detour(flow.engine->calls, NULL);
 }

@@ -29,6 +29,9 @@ void slow_calls_start(struct random *random, slow_posted_fn *posted);
 
 void slow_calls_set(const struct slow_profile *profile);
 
+/* The same for the next call of the journal only; takes precedence. */
+void slow_calls_set_next(const struct slow_profile *profile);
+
 /* Every call that would be executed until then (flow_now_ms()) fails. */
 void slow_calls_break_until(int64_t until_ms);
 
@@ -41,11 +44,14 @@ int64_t slow_calls_next_ms(void);
 /* Returns the number of calls that wait. */
 size_t slow_calls_count(void);
 
+/* Returns whether a read waits. */
+bool slow_calls_read_waits(void);
+
 /* Returns whether the engine may know that the store is unavailable: a write of the journal has
  * failed, and since then not all have returned and worked; or one takes longer than it waits. */
 bool slow_calls_are_suspect(void);
 
-/* Executes and returns all calls, and takes no more. */
+/* Executes and returns all calls, and from now on each immediately, until the engine is freed. */
 void slow_calls_end(void);
 
 #endif
