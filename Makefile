@@ -113,7 +113,7 @@ FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 # The longest programs start first: then none runs alone at the end.
-LONGEST  := %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
+LONGEST  := %/test_seeds %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
             %/test_lifetime %/test_time %/test_lookups
 longest_first = $(filter $(LONGEST),$(1)) $(filter-out $(LONGEST),$(1))
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
@@ -131,7 +131,7 @@ TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
-        fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd soak slow install uninstall deb reproducible clean help
+        fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd seeds seed-defects soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -320,6 +320,13 @@ alloc: deps ## make each of our allocations fail once; EVERY=10 for each tenth
 	@DAEMON_BIN="$(abspath build/alloc/emailsd)" SIM_BIN="$(abspath build/alloc/openmart-sim)" \
 	    $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
 	    $(if $(EVERY),--every $(EVERY))
+
+seeds: $(B)/tests/flow/test_seeds ## random plans over a store with faults; SEEDS=100000, or SEED=7 for one and its trace
+	@CK_RUN_CASE=seeds_keep_every_promise CK_DEFAULT_TIMEOUT=36000 $(if $(SEEDS),SEEDS=$(SEEDS)) \
+	    $(if $(SEED),SEED=$(SEED)) $(B)/tests/flow/test_seeds
+
+seed-defects: deps ## plant defects in a copy of the product, which the seeds must find; ONLY="name name"
+	@SEEDS=$(or $(SEEDS),4800) $(PYTHON) tests/flow/seeds/defects.py $(ONLY)
 
 soak: deps ## 20 min of clients, faults and restarts; no growth, records agree; SOAK_MINUTES=2
 	@$(MAKE) --no-print-directory -j$(JOBS) all

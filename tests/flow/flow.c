@@ -16,6 +16,7 @@
 #define SETTLED_AFTER 2 /* iterations without any change */
 
 struct flow flow;
+static size_t cache_bytes = 64 << 20;
 
 static void setup(void)
 {
@@ -52,10 +53,20 @@ struct engine_options flow_options(void)
 
 static void start_engine(struct clock clock)
 {
-    flow.cache = cache_new(64 << 20);
+    flow.cache = cache_new(cache_bytes);
     const struct engine_tools tools = {flow.cache, flow.store, flow.openmart, flow.transport};
-    ck_assert_int_eq(engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery),
-                     ERR_OK);
+    enum err err = engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery);
+    if (err == ERR_STORAGE_UNAVAILABLE && flow.start_may_fail) {
+        weak_store_fail_all(flow.store, false);
+        weak_store_lose_all(flow.store, false);
+        err = engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery);
+    }
+    ck_assert_int_eq(err, ERR_OK);
+}
+
+void flow_set_cache_bytes(size_t bytes)
+{
+    cache_bytes = bytes;
 }
 
 void flow_start(struct engine_options options)

@@ -56,7 +56,8 @@ struct flow {
     struct fake_upstream *upstream;
     struct caller *callers[3000];
     size_t n_callers;
-    bool is_dying; /* see flow_die() */
+    bool is_dying;       /* see flow_die() */
+    bool start_may_fail; /* by the disk; then it is repeated with one that works */
     /* Runs for each result that a caller receives; NULL = nothing. */
     void (*on_answer)(struct caller *caller, const struct outcome *outcome);
 };
@@ -65,6 +66,9 @@ extern struct flow flow;
 
 /* Returns the daemon's default options, without jitter. */
 struct engine_options flow_options(void);
+
+/* Sets the size of the cache from the next start on; 64 MiB at first. */
+void flow_set_cache_bytes(size_t bytes);
 
 /* Starts with `options`. Stops a running flow first, as flow_end() does. */
 void flow_start(struct engine_options options);

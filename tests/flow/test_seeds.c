@@ -2,8 +2,8 @@
 /* test_seeds.c - runs random plans over a store that delays, reorders, fails and loses calls; see
  * seeds/oracle.h for what must hold.
  *
- * SEEDS=N runs N seeds, SEED=N only that one, and prints its trace. Each is repeatable: the same seed gives the same
- * trace. */
+ * SEEDS=N runs N seeds, SEED=N only that one, and prints its trace. Each is repeatable: the same
+ * seed gives the same trace. */
 #include "base/log.h"
 #include "flow.h"
 #include "seeds/defect.h"

@@ -337,8 +337,10 @@ void weak_store_lose(struct store *store, enum weak_call call, bool loses)
 
 void weak_store_lose_all(struct store *store, bool loses)
 {
-    for (int i = 0; i < WEAK_CALLS; i++)
+    for (int i = 0; i < WEAK_CALLS; i++) {
         weak_store_lose(store, (enum weak_call)i, loses);
+        weak(store)->loses_next[i] = false;
+    }
 }
 
 void weak_store_lose_next(struct store *store, enum weak_call call)

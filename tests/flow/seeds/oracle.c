@@ -197,7 +197,7 @@ static bool is_kept_waiting(const struct request_book *request)
     for (size_t i = 0; i < books.n_tasks && !slow_calls_read_waits(); i++) {
         const struct task_book *task = &books.tasks[i];
         if (task->question == request->question && task->has_ended &&
-            request->asked_ms <= task->ended_ms && flow_now_ms() > task->ended_ms + JOURNAL_SLOW_MS)
+            request->asked_ms < task->ended_ms && flow_now_ms() > task->ended_ms + JOURNAL_SLOW_MS)
             return true;
     }
     return false;

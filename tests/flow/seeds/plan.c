@@ -15,6 +15,7 @@
 
 #define STEPS         24
 #define ITERATIONS    10000 /* at one instant */
+#define CACHE_BYTES   (1 << 20)
 #define HOLD_MS       20000
 #define FAILED_MS     10000
 #define FAULTS_MAX_MS (3 * HOUR_MS) /* within which everything ends once there are no faults */
@@ -140,6 +141,7 @@ static void start(uint64_t seed)
                                            .ttl_failed_ms = FAILED_MS,
                                            .credits_per_day = options.credits_per_day,
                                            .retries_unknown = options.batch.retry_unknown};
+    flow_set_cache_bytes(plan_happens(25) ? 0 : CACHE_BYTES);
     flow_start(options);
     trace_start(seed);
     set_up_upstream();

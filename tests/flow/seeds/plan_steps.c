@@ -176,9 +176,9 @@ static void step_upstream_fails(void)
         {.on = FAKE_SUBMIT, .status = 429, .body = "{\"detail\":\"slow\"}", .retry_after_s = 2},
         {.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT},
     };
-    struct fake_fault fault =
-        plan_happens(40) ? refusals[plan_below(ARRAY_LEN(refusals))]
-                         : fake_fault_random(&plan.random, (enum fake_call)plan_below(FAKE_CALLS));
+    enum fake_call on = plan_happens(60) ? FAKE_SUBMIT : (enum fake_call)plan_below(FAKE_CALLS);
+    struct fake_fault fault = plan_happens(45) ? refusals[plan_below(ARRAY_LEN(refusals))]
+                                               : fake_fault_random(&plan.random, on);
 
     trace_add("call %d of the upstream fails: status %d, end %d%s", (int)fault.on, fault.status,
               (int)fault.end, fault.creates ? ", creates" : "");
@@ -327,10 +327,16 @@ static void step_reload(void)
     engine_reload(flow.engine, &settings);
 }
 
+/* The first start may lose its replies: then it ends, and another one follows. */
 static void start_again(void)
 {
     slow_calls_end();
+    flow.start_may_fail = plan_happens(20);
+    if (flow.start_may_fail)
+        weak_store_lose_next(flow.store, WEAK_END_BATCH);
     flow_restart();
+    flow.start_may_fail = false;
+    weak_store_lose_all(flow.store, false);
     inbox_run_all(flow.inbox);
     memset(deletions, 0, sizeof deletions);
     oracle_restarted();
