@@ -283,8 +283,9 @@ enum err store_proposal_state(struct store *store, const char *tracking_id,
 struct store_not_taken {
     int64_t number;           /* ascending in the order of the records; never reused */
     const unsigned char *key; /* HASH_SIZE bytes; of its question */
-    const char *client;       /* the account to which its credit was refunded, */
-    int64_t day;              /* and its day */
+    const char *lookup_id;
+    const char *client; /* the account to which its credit was refunded, */
+    int64_t day;        /* and its day */
 };
 
 /* A batch id that the operator proposes; see store_propose_batch(). */

@@ -303,8 +303,12 @@ static void step_not_taken(void)
         if (store_resolve_not_taken(flow.store, task->tracking_id,
                                     engine_clock(flow.engine)->wall_ms))
             trace_fail("the operator cannot resolve a task");
-        weak_store_note_not_taken(flow.store, books.questions[task->question].key, row.account,
-                                  engine_clock(flow.engine)->wall_ms / DAY_MS);
+        weak_store_note_not_taken(
+            flow.store,
+            &(struct store_not_taken){.key = books.questions[task->question].key,
+                                      .lookup_id = task->lookup_id,
+                                      .client = row.account,
+                                      .day = engine_clock(flow.engine)->wall_ms / DAY_MS});
     }
 }
 
