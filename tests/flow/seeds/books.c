@@ -70,6 +70,14 @@ static void add_tasks(const struct store_new_batch *batch)
     }
 }
 
+/* The clocks never jump. An entry may be posted later than it was recorded. */
+static int64_t monotonic_ms(int64_t wall_ms)
+{
+    const struct clock *clock = engine_clock(flow.engine);
+
+    return wall_ms - (clock->wall_ms - clock->now_ms);
+}
+
 static void note_end(const struct store_end_task_call *end)
 {
     struct task_book *task = books_task(end->tracking_id);
@@ -82,14 +90,14 @@ static void note_end(const struct store_end_task_call *end)
         trace_fail("a task ended whose batch id was not recorded");
     if (task->has_ended)
         return;
-    books_set_end(task, end->end.state, flow_now_ms());
+    books_set_end(task, end->end.state, monotonic_ms(end->end.wall_ms));
 }
 
 static void note_batch_end(const struct store_end_batch_call *end)
 {
     for (size_t i = 0; i < books.n_tasks; i++)
         if (books.tasks[i].batch == end->batch && !books.tasks[i].has_ended)
-            books_set_end(&books.tasks[i], end->end.state, flow_now_ms());
+            books_set_end(&books.tasks[i], end->end.state, monotonic_ms(end->end.wall_ms));
 }
 
 static void note_accepted(int64_t batch)
@@ -164,7 +172,6 @@ struct search {
 
 static void find_row(void *arg, const struct store_batch *batch)
 {
-    const struct clock *clock = engine_clock(flow.engine);
     struct search *search = arg;
 
     for (size_t i = 0; i < batch->n; i++) {
@@ -175,8 +182,10 @@ static void find_row(void *arg, const struct store_batch *batch)
                 .batch_state = batch->state,
                 .state = task->task_state,
                 .is_risked = batch->risked,
+                .is_accepted = *batch->batch_id,
+                .err = task->err,
                 .account = books.options->accounts[books_account(task->client)].name,
-                .ended_ms = task->ended_ms - (clock->wall_ms - clock->now_ms)};
+                .ended_ms = monotonic_ms(task->ended_ms)};
     }
 }
 

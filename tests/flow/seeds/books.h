@@ -82,6 +82,8 @@ struct task_row {
     enum store_batch_state batch_state;
     enum store_task_state state;
     bool is_risked;
+    bool is_accepted; /* its batch has an id */
+    enum err err;
     int64_t ended_ms;    /* on the monotonic clock */
     const char *account; /* of the options; pays */
 };

@@ -63,6 +63,25 @@ static void add_batch(void *arg, const struct store_batch *batch)
     }
 }
 
+/* Returns whether the task of another lookup of the question was created, too. */
+static bool has_rival(const struct task_book *task)
+{
+    for (size_t i = 0; i < books.n_tasks; i++)
+        if (&books.tasks[i] != task && books.tasks[i].question == task->question &&
+            books.tasks[i].n_created)
+            return true;
+    return false;
+}
+
+/* What was accepted is polled until it ends, also after a kill. It is given up if another lookup of
+ * the question was in flight when its batch was found again. */
+static void check_given_up(const struct task_book *task, const struct task_row *row)
+{
+    if (row->state == STORE_UNKNOWN && row->is_accepted &&
+        row->err == ERR_UPSTREAM_OUTCOME_UNKNOWN && !has_rival(task))
+        trace_fail("task %s was given up, although its batch id is known", task->tracking_id);
+}
+
 static void check_tasks(void)
 {
     memset(credits_of_rows, 0, sizeof credits_of_rows);
@@ -76,6 +95,7 @@ static void check_tasks(void)
         struct task_row row = books_row(task->tracking_id);
         if (task->n_created && (!row.is_known || row.state == STORE_NOT_CREATED))
             trace_fail("created task %s is not in the store", task->tracking_id);
+        check_given_up(task, &row);
     }
 }
 
