@@ -36,7 +36,7 @@ struct task_book {
     int64_t ended_ms; /* then */
     enum store_task_state state;
     int64_t unknown_ms;  /* when its outcome became unknown for the first time; -1 = never */
-    bool is_called_free; /* a caller was told that it was not charged for its lookup */
+    bool is_called_free; /* its lookup has ended, without a charge */
 };
 
 struct request_book {

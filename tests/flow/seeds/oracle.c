@@ -154,7 +154,7 @@ static void check_result(struct request_book *request, const struct result *resu
     question->newest_ms = result->fetched_ms;
 }
 
-/* The lookup has ended, and the caller was told that it was free. */
+/* The lookup has ended, and its caller is not charged. */
 static void check_free(const struct outcome *outcome)
 {
     if (outcome->charged != CHARGED_NO || !*outcome->lookup_id)
@@ -190,8 +190,8 @@ static void answered(struct caller *caller, const struct outcome *outcome)
         check_free(outcome);
 }
 
-/* Returns whether the lookup for which the request waits has ended too long ago. Who waits for a
- * read is not known to wait for the lookup. */
+/* Returns whether the lookup for which the request waits has ended too long ago. While a read
+ * waits, that is not known. */
 static bool is_kept_waiting(const struct request_book *request)
 {
     for (size_t i = 0; i < books.n_tasks && !slow_calls_read_waits(); i++) {
