@@ -126,9 +126,9 @@ static void was_deleted(struct engine_call *call)
         trace_fail("a deletion failed: %s", err_words(forget->err));
 }
 
-static void step_delete(void)
+static void delete (size_t domain)
 {
-    size_t i = plan.n_calls, domain = any_domain();
+    size_t i = plan.n_calls;
 
     if (i == PLAN_CALLS)
         return;
@@ -142,6 +142,11 @@ static void step_delete(void)
     calls[i].forget.precondition.any = calls[i].forget.precondition.has_tags = plan_happens(30);
     oracle_deleting(domain);
     post(&calls[i].forget.call, engine_forget_domain, was_deleted, i);
+}
+
+static void step_delete(void)
+{
+    delete (any_domain());
 }
 
 static void was_found(struct engine_call *call)
@@ -256,6 +261,19 @@ static void step_store_breaks(void)
 
     trace_add("the store fails for %lld ms", (long long)ms);
     slow_calls_break_until(flow_now_ms() + ms);
+}
+
+/* A read is slow while what it has read is deleted. */
+static void step_race(void)
+{
+    static const struct slow_profile slow_reads = {.delayed_percent = 50, .longest_ms = 4000};
+    size_t domain = any_domain();
+
+    step_evict();
+    slow_calls_set(&slow_reads);
+    ask(domain);
+    plan_advance((int64_t)plan_below(700));
+    delete (domain);
 }
 
 /* ---- other processes ---- */
@@ -391,6 +409,7 @@ void plan_step(void)
         {7, step_store},
         {10, step_one_call},
         {6, step_evict},
+        {4, step_race},
         {5, step_store_breaks},
         {2, step_other_deletes},
         {2, step_not_taken},
