@@ -46,13 +46,12 @@ DEFECTS = [
      "    if (journal_is_forgetting"),
     ("order-not-stopped", EXECUTE, "    if (keeps_order(call) && call->era <= executor->failed_era) {",
      "    if (false) {"),
-    ("repeated-while-in-flight", JOURNAL, "    if (journal->flights) {\n        retry_later(journal);\n        return;\n    }\n",
+    ("repeated-while-in-flight", JOURNAL,
+     "    if (journal->flights) {\n        retry_later(journal);\n        return;\n    }\n",
      ""),
     ("failed-entry-is-written", JOURNAL, "    if (call->err != ERR_STORAGE_UNAVAILABLE) {", "    if (true) {"),
     ("paid-while-unusable", JOURNAL, "    return is_stuck(journal) || is_exposed(journal) ?",
      "    return journal->is_slow ?"),
-    ("exposed-is-forgotten", JOURNAL, "    return is_stuck(journal) || is_exposed(journal) ?",
-     "    return is_stuck(journal) ?"),
     ("slow-write-holds-receipts", JOURNAL, "    return_all(journal);\n}\n\nstatic void depart",
      "}\n\nstatic void depart"),
     ("batch-id-not-recorded", BATCH, "    journal_submitted(tools->journal, batch->number, batch_id);\n", ""),
@@ -68,7 +67,8 @@ DEFECTS = [
     ("abandoned-is-sent", BATCH, "        n += task->is_abandoned;", "        n += 0;"),
     ("news-applied-never", MAINTENANCE, "    for (size_t i = 0; i < news->n_changed; i++)\n",
      "    for (size_t i = 0; i < 0 * news->n_changed; i++)\n"),
-    ("second-credits-not-repeated", PAYMENT, "    if (err)\n        journal_repeat_resubmitted(tools->journal, batch->number, second->day);\n",
+    ("second-credits-not-repeated", PAYMENT,
+     "    if (err)\n        journal_repeat_resubmitted(tools->journal, batch->number, second->day);\n",
      ""),
     ("second-credits-refunded", PAYMENT,
      "        budget_commit(tools->budget, &task->credit);\n        task->credit = *second++;",
@@ -116,8 +116,8 @@ def try_defect(name, file, text, replacement):
 
 def copy():
     COPY.mkdir(parents=True, exist_ok=True)
-    files = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True,
-                           check=True).stdout.splitlines()
+    command = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
+    files = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     for file in files:
         source, target = ROOT / file, COPY / file
         if not source.is_file() or (target.exists() and target.read_bytes() == source.read_bytes()):
