@@ -97,7 +97,9 @@ def finds():
     if done.returncode == 0:
         return None
     lines = [line for line in done.stderr.splitlines() if line.startswith("seed ") or "Assertion" in line]
-    return lines[0] if lines else f"status {done.returncode}"
+    if not lines:
+        sys.exit(f"the seeds ended with status {done.returncode}, and no reason")
+    return lines[0]
 
 
 def try_defect(name, file, text, replacement):
