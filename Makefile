@@ -88,6 +88,7 @@ FLOW_SRC := $(wildcard tests/flow/test_*.c)
 # The model of the simulator, without its HTTP server, is the upstream of the flow tests.
 SIM_MODEL := $(addprefix tests/simulator/,api.c behaviour.c rules.c settings.c shapes.c upstream.c)
 FLOW_AUX := $(filter-out $(FLOW_SRC),$(wildcard tests/flow/*.c)) $(SIM_MODEL) $(SUITE)
+SEED_AUX := $(wildcard tests/flow/seeds/*.c)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
@@ -111,11 +112,11 @@ FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 # The longest programs start first: then none runs alone at the end.
-LONGEST  := %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
+LONGEST  := %/test_seeds %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
             %/test_lifetime %/test_time %/test_lookups %/test_store_copy
 longest_first = $(filter $(LONGEST),$(1)) $(filter-out $(LONGEST),$(1))
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
-                           $(FLOW_SRC) $(FLOW_AUX) $(wildcard tests/fuzz/*.c) tests/alloc/wrap.c)
+                           $(FLOW_SRC) $(FLOW_AUX) $(SEED_AUX) $(wildcard tests/fuzz/*.c) tests/alloc/wrap.c)
 
 export DAEMON_BIN := $(abspath $(B)/emailsd)
 export SIM_BIN    := $(abspath $(B)/openmart-sim)
@@ -129,7 +130,7 @@ TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
-        fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd soak slow install uninstall deb reproducible clean help
+        fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd seeds seed-defects soak slow install uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
 
@@ -149,9 +150,10 @@ SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
 $(SIM_TESTS): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
 
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
-# precedes the archive.
+# precedes the archive. So does seeds/repeatable_ids.o with base/id.o.
+$(B)/tests/flow/test_seeds: $(call objects,$(SEED_AUX))
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
-	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
 
 $(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(OUR_LIBS)
@@ -323,6 +325,13 @@ alloc: deps ## make each of our allocations fail once; EVERY=10 for each tenth
 	@DAEMON_BIN="$(abspath build/alloc/emailsd)" SIM_BIN="$(abspath build/alloc/openmart-sim)" \
 	    $(PYTHON) tests/alloc/run.py --jobs $(JOBS) \
 	    $(if $(EVERY),--every $(EVERY))
+
+seeds: $(B)/tests/flow/test_seeds ## random plans over a store with faults; SEEDS=100000, or SEED=7 for one and its trace
+	@CK_RUN_CASE=seeds_keep_every_promise CK_DEFAULT_TIMEOUT=36000 $(if $(SEEDS),SEEDS=$(SEEDS)) \
+	    $(if $(SEED),SEED=$(SEED)) $(B)/tests/flow/test_seeds
+
+seed-defects: deps ## plant defects in a copy of the product, which the seeds must find; ONLY="name name"
+	@SEEDS=$(or $(SEEDS),4800) $(PYTHON) tests/flow/seeds/defects.py $(ONLY)
 
 soak: deps ## 20 min of clients, faults and restarts; no growth, records agree; SOAK_MINUTES=2
 	@$(MAKE) --no-print-directory -j$(JOBS) all

@@ -195,6 +195,7 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
         return;
     results_cool_down(results, task->key, task->err ? task->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
                       *task->detail ? task->detail : UNSENT_DETAIL, left_ms);
+    cooldown_set_lookup(results->cooldowns, task->key, task->lookup_id);
     reading->found.held++;
 }
 

@@ -64,9 +64,9 @@ static void write_out(struct spool *spool)
     bool is_new = spool_file_unsynced(spool->file) > 0;
     int error = spool_file_sync(spool->file);
 
+    atomic_store(&spool->n_unsynced, spool_file_unsynced(spool->file));
     if (is_new)
         report(spool, error);
-    atomic_store(&spool->n_unsynced, spool_file_unsynced(spool->file));
 }
 
 static void arrived(struct message *message)
@@ -76,6 +76,7 @@ static void arrived(struct message *message)
 
     take(spool, note);
     free(note);
+    atomic_store(&spool->n_unsynced, spool_file_unsynced(spool->file)); /* always counted as one */
     atomic_fetch_sub(&spool->n_notes, 1);
 }
 

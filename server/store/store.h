@@ -340,10 +340,10 @@ enum err store_proposal_state(struct store *store, const char *tracking_id,
 
 /* A task that another process has recorded as not taken. */
 struct store_not_taken {
-    int64_t number;           /* ascending in the order of the records; never reused */
-    const unsigned char *key; /* HASH_SIZE bytes; of its question */
-    const char *client;       /* the account to which its credit was refunded, */
-    int64_t day;              /* and its day */
+    int64_t number;                 /* ascending in the order of the records; never reused */
+    const unsigned char *key;       /* HASH_SIZE bytes; of its question */
+    const char *lookup_id, *client; /* the credit was refunded to this account, */
+    int64_t day;                    /* of this day */
 };
 
 /* A batch id that the operator proposes; see store_propose_batch(). */

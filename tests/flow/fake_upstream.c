@@ -71,6 +71,11 @@ struct fake_upstream *fake_upstream_new(struct transport *transport, const struc
     return upstream;
 }
 
+struct upstream *fake_upstream_model(struct fake_upstream *upstream)
+{
+    return &upstream->model;
+}
+
 void fake_upstream_set_clock(struct fake_upstream *upstream, const struct clock *clock)
 {
     upstream->model.clock = clock;
@@ -188,26 +193,6 @@ void fake_upstream_fail_randomly(struct fake_upstream *upstream, int percent, un
 
 /* ---- faults ---- */
 
-static struct fake_fault random_fault(struct random *random, enum call_kind kind)
-{
-    static const struct fake_fault ways[] = {
-        {.status = 500, .body = "<html>oops</html>"},
-        {.status = 503, .body = "busy", .retry_after_s = 1},
-        {.status = 429, .body = "{\"detail\":\"slow down\"}"},
-        {.status = 200, .body = "{\"batch_id\":"},
-        {.end = TRANSPORT_NOT_SENT},
-        {.end = TRANSPORT_BROKEN},
-        {.end = TRANSPORT_TIMEOUT},
-    };
-    struct fake_fault fault = ways[random_below(random, ARRAY_LEN(ways))];
-    bool may_create = fault.status >= 500 || fault.status == 200 ||
-                      (!fault.status && fault.end != TRANSPORT_NOT_SENT);
-
-    fault.on = (enum fake_call)kind;
-    fault.creates = may_create && random_below(random, 2);
-    return fault;
-}
-
 /* Returns whether the call is for a batch that has a task of that domain. */
 static bool is_beside(const struct fake_upstream *upstream, const struct api_call *call,
                       const char *domain)
@@ -247,7 +232,7 @@ static void choose_fault(struct fake_upstream *upstream, struct pending *call)
     }
     if (random_below(&upstream->random, 100) < (uint64_t)upstream->random_percent) {
         call->has_fault = true;
-        call->fault = random_fault(&upstream->random, call->api.kind);
+        call->fault = fake_fault_random(&upstream->random, (enum fake_call)call->api.kind);
     }
 }
 
@@ -374,6 +359,19 @@ int64_t fake_upstream_next_ms(const struct fake_upstream *upstream)
         if (call->due_ms < next)
             next = call->due_ms;
     return next;
+}
+
+void fake_upstream_disconnect(struct fake_upstream *upstream, int percent, struct random *random)
+{
+    while (upstream->pending) {
+        const struct pending *call = upstream->pending;
+        struct reply reply;
+        reply_init(&reply);
+        if (call->api.kind == CALL_SUBMIT && random_below(random, 100) < (uint64_t)percent)
+            api_handle(&upstream->model, &call->api, &reply);
+        reply_done(&reply);
+        remove_pending(upstream, upstream->pending);
+    }
 }
 
 /* ---- results ---- */

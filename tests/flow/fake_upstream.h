@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 struct fake_upstream;
+struct random;
+struct upstream;
 
 enum fake_call { FAKE_SUBMIT, FAKE_STATUS, FAKE_TASK_IDS, FAKE_TASK, FAKE_BALANCE, FAKE_CALLS };
 
@@ -25,6 +27,10 @@ enum fake_call { FAKE_SUBMIT, FAKE_STATUS, FAKE_TASK_IDS, FAKE_TASK, FAKE_BALANC
 
 struct fake_upstream *fake_upstream_new(struct transport *transport, const struct clock *clock);
 void fake_upstream_free(struct fake_upstream *upstream);
+
+/* The client was killed: its calls get no response. A submit in flight still creates its tasks with
+ * that chance. */
+void fake_upstream_disconnect(struct fake_upstream *upstream, int percent, struct random *random);
 
 /* Moves to another clock that shows the same time. */
 void fake_upstream_set_clock(struct fake_upstream *upstream, const struct clock *clock);
@@ -63,6 +69,9 @@ struct fake_fault {
 };
 void fake_upstream_fault(struct fake_upstream *upstream, struct fake_fault fault);
 
+/* Returns one of many faults of a call of that kind. */
+struct fake_fault fake_fault_random(struct random *random, enum fake_call on);
+
 /* Sets the credit balance; 10000 by default. */
 void fake_upstream_set_balance(struct fake_upstream *upstream, int64_t balance);
 
@@ -81,6 +90,9 @@ void fake_upstream_turn(struct fake_upstream *upstream);
 
 /* Returns the time of the next response; INT64_MAX if there is none. */
 int64_t fake_upstream_next_ms(const struct fake_upstream *upstream);
+
+/* Returns the model of the simulator: its tasks are the ledger. */
+struct upstream *fake_upstream_model(struct fake_upstream *upstream);
 
 /* ---- results ---- */
 size_t fake_upstream_calls(const struct fake_upstream *upstream, enum fake_call call);

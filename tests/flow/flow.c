@@ -16,6 +16,7 @@
 #define SETTLED_AFTER 2 /* iterations without any change */
 
 struct flow flow;
+static size_t cache_bytes = 64 << 20;
 
 static void setup(void)
 {
@@ -52,10 +53,20 @@ struct engine_options flow_options(void)
 
 static void start_engine(struct clock clock)
 {
-    flow.cache = cache_new(64 << 20);
+    flow.cache = cache_new(cache_bytes);
     const struct engine_tools tools = {flow.cache, flow.store, flow.openmart, flow.transport, NULL};
-    ck_assert_int_eq(engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery),
-                     ERR_OK);
+    enum err err = engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery);
+    if (err == ERR_STORAGE_UNAVAILABLE && flow.start_may_fail) {
+        weak_store_fail_all(flow.store, false);
+        weak_store_lose_all(flow.store, false);
+        err = engine_new(&flow.options, &tools, clock, &flow.engine, &flow.recovery);
+    }
+    ck_assert_int_eq(err, ERR_OK);
+}
+
+void flow_set_cache_bytes(size_t bytes)
+{
+    cache_bytes = bytes;
 }
 
 void flow_start(struct engine_options options)
@@ -95,12 +106,23 @@ void flow_restart(void)
     for (size_t i = 0; i < flow.n_callers; i++)
         if (flow.callers[i]->answers == 0)
             engine_abandon(flow.engine, flow.callers[i]->request.ticket);
-    engine_turn(flow.engine);
+    do /* a refresh in the background waits for its next iteration */
+        engine_turn(flow.engine);
+    while (engine_status(flow.engine).waiters);
     held_calls_end();
     engine_free(flow.engine);
     cache_free(flow.cache);
+    if (flow.is_dying)
+        weak_store_fail_all(flow.store, false);
+    flow.is_dying = false;
     start_engine(clock);
     fake_upstream_set_clock(flow.upstream, engine_clock(flow.engine));
+}
+
+void flow_die(void)
+{
+    flow.is_dying = true;
+    weak_store_fail_all(flow.store, true);
 }
 
 void flow_end(void)
@@ -134,6 +156,8 @@ static void record_outcome(struct lookup_request *request, const struct outcome 
     struct caller *caller = container_of(request, struct caller, request);
 
     caller->answers++;
+    if (flow.is_dying)
+        return;
     caller->err = outcome->err;
     caller->collapsed = outcome->collapsed;
     caller->disposition = outcome->disposition;
@@ -148,10 +172,12 @@ static void record_outcome(struct lookup_request *request, const struct outcome 
     if (!outcome->err)
         caller->body = xstrndup(outcome->result->bodies[RESULT_JSON].data,
                                 outcome->result->bodies[RESULT_JSON].len);
+    if (flow.on_answer)
+        flow.on_answer(caller, outcome);
 }
 
-static struct caller *start_request(struct account_ref account, const char *domain,
-                                    const char *company_name, int64_t wait_ms)
+static struct caller *start_request(struct lookup_request request, const char *domain,
+                                    const char *company_name)
 {
     struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
     struct caller *caller = xcalloc(1, sizeof *caller);
@@ -161,28 +187,37 @@ static struct caller *start_request(struct account_ref account, const char *doma
         fields[QUESTION_COMPANY_NAME] = (struct slice){company_name, strlen(company_name)};
     ck_assert_uint_lt(flow.n_callers, ARRAY_LEN(flow.callers));
     ck_assert_int_eq(question_new(fields, &caller->question, &why), ERR_OK);
-    caller->request = (struct lookup_request){.question = caller->question,
-                                              .account = account,
-                                              .wait_until_ms = flow_now_ms() + wait_ms,
-                                              .directives = CACHE_DIRECTIVES_NONE,
-                                              .limits = FLOW_NEVER_STALE,
-                                              .asked_wall_ms = engine_clock(flow.engine)->wall_ms,
-                                              .done = record_outcome};
+    caller->request = request;
+    caller->request.question = caller->question;
+    caller->request.limits = FLOW_NEVER_STALE;
+    caller->request.asked_wall_ms = engine_clock(flow.engine)->wall_ms;
+    caller->request.done = record_outcome;
     flow.callers[flow.n_callers++] = caller;
     engine_lookup(flow.engine, &caller->request);
     return caller;
 }
 
+struct caller *flow_request_with(struct lookup_request request, const char *domain)
+{
+    return start_request(request, domain, NULL);
+}
+
+static struct lookup_request request_of(struct account_ref account, int64_t wait_ms)
+{
+    return (struct lookup_request){.account = account,
+                                   .wait_until_ms = flow_now_ms() + wait_ms,
+                                   .directives = CACHE_DIRECTIVES_NONE};
+}
+
 struct caller *flow_request(const char *domain, int64_t wait_ms)
 {
-    return start_request((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, NULL,
-                         wait_ms);
+    return flow_request_as("client", domain, wait_ms);
 }
 
 struct caller *flow_request_about(const char *domain, const char *company_name, int64_t wait_ms)
 {
-    return start_request((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, domain, company_name,
-                         wait_ms);
+    return start_request(request_of((struct account_ref){"client", ACCOUNT_NO_QUOTA, 1}, wait_ms),
+                         domain, company_name);
 }
 
 const char *flow_company(int i)
@@ -219,13 +254,13 @@ void flow_refresh_companies(int first, int n)
 
 struct caller *flow_request_as(const char *client, const char *domain, int64_t wait_ms)
 {
-    return start_request((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, domain, NULL, wait_ms);
+    return flow_request_with_quota(client, ACCOUNT_NO_QUOTA, domain, wait_ms);
 }
 
 struct caller *flow_request_with_quota(const char *client, int64_t quota, const char *domain,
                                        int64_t wait_ms)
 {
-    return start_request((struct account_ref){client, quota, 1}, domain, NULL, wait_ms);
+    return flow_request_with(request_of((struct account_ref){client, quota, 1}, wait_ms), domain);
 }
 
 static void count_return(struct engine_call *call)

@@ -56,12 +56,19 @@ struct flow {
     struct fake_upstream *upstream;
     struct caller *callers[3000];
     size_t n_callers;
+    bool is_dying;       /* see flow_die() */
+    bool start_may_fail; /* by the disk; then it is repeated with one that works */
+    /* Runs for each result that a caller receives; NULL = nothing. */
+    void (*on_answer)(struct caller *caller, const struct outcome *outcome);
 };
 
 extern struct flow flow;
 
 /* Returns the daemon's default options, without jitter. */
 struct engine_options flow_options(void);
+
+/* Sets the size of the cache from the next start on; 64 MiB at first. */
+void flow_set_cache_bytes(size_t bytes);
 
 /* Starts with `options`. Stops a running flow first, as flow_end() does. */
 void flow_start(struct engine_options options);
@@ -70,12 +77,19 @@ void flow_start(struct engine_options options);
  * store and the upstream remain. Waiting callers get no result and are not counted from then on. */
 void flow_restart(void);
 
+/* The process is killed now: until flow_restart(), which must follow, nothing is written, and no
+ * caller receives a result. */
+void flow_die(void);
+
 /* Drains and frees everything. Fails the test if a caller did not get exactly one result. */
 void flow_end(void);
 
 /* Starts a request; a later iteration delivers the result. The caller lives until flow_end(). */
 struct caller *flow_request(const char *domain, int64_t wait_ms);
 struct caller *flow_request_about(const char *domain, const char *company_name, int64_t wait_ms);
+
+/* The same with all that `request` says, except the question and what it returns. */
+struct caller *flow_request_with(struct lookup_request request, const char *domain);
 
 /* Starts requests for the companies first..first+n-1, each with WAIT_MS. */
 void flow_request_companies(int first, int n);

@@ -81,50 +81,6 @@ TEST(deletion_removes_a_result_that_is_cached_before_its_confirmation_returns)
     result_unref(late);
 }
 
-static int64_t spent(void)
-{
-    struct account_call account = {
-        .call.run = engine_read_account, .name = "client", .quota = ACCOUNT_NO_QUOTA};
-
-    flow_call(&account.call);
-    return account.account.spent;
-}
-
-/* It is read each second until the store confirms it, and once more if the reply is lost. */
-TEST(refund_by_another_process_counts_once_although_it_cannot_be_confirmed)
-{
-    flow_request_companies(0, 2);
-    flow_advance(MINUTE_MS);
-    ck_assert_int_eq(spent(), 2);
-    weak_store_note_not_taken(flow.store, key_of(flow.callers[0]), "client", FLOW_WALL_MS / DAY_MS);
-    weak_store_fail(flow.store, WEAK_CONFIRM_NEWS, true);
-    flow_advance(5000);
-    ck_assert_int_eq(spent(), 1);
-    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 1);
-    weak_store_fail(flow.store, WEAK_CONFIRM_NEWS, false);
-    weak_store_lose(flow.store, WEAK_CONFIRM_NEWS, true);
-    flow_advance(2000);
-    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
-    weak_store_lose(flow.store, WEAK_CONFIRM_NEWS, false);
-    flow_advance(5000);
-    ck_assert_int_eq(spent(), 1);
-    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
-}
-
-/* The start reads the tasks themselves. */
-TEST(refunds_by_another_process_before_the_start_are_not_news)
-{
-    flow_request_companies(0, 3);
-    flow_advance(MINUTE_MS);
-    for (int i = 0; i < 3; i++)
-        weak_store_note_not_taken(flow.store, key_of(flow.callers[i]), "client",
-                                  FLOW_WALL_MS / DAY_MS);
-    flow_restart();
-    ck_assert_uint_eq(weak_store_unconfirmed(flow.store), 0);
-    flow_advance(5000);
-    ck_assert_int_eq(spent(), 3);
-}
-
 static void expect_paused(bool paused)
 {
     struct caller *caller = flow_request("other.com", 0);

@@ -331,6 +331,12 @@ void weak_store_lose(struct store *store, enum weak_call call, bool loses)
     weak(store)->loses[call] = loses;
 }
 
+void weak_store_lose_all(struct store *store, bool loses)
+{
+    for (int i = 0; i < WEAK_CALLS; i++)
+        weak_store_lose(store, (enum weak_call)i, loses);
+}
+
 void weak_store_set_durable(struct store *store, bool is_durable)
 {
     weak(store)->is_volatile = !is_durable;
@@ -344,15 +350,14 @@ void weak_store_note_change(struct store *store, const unsigned char key[HASH_SI
     memcpy(me->changed[me->n_changed++], key, HASH_SIZE);
 }
 
-void weak_store_note_not_taken(struct store *store, const unsigned char key[HASH_SIZE],
-                               const char *client, int64_t day)
+void weak_store_note_not_taken(struct store *store, const struct store_not_taken *task)
 {
     struct weak_store *me = weak(store);
 
     ck_assert_uint_lt(me->n_not_taken, WEAK_NEWS);
     me->n_not_taken++;
-    me->not_taken[me->n_not_taken - 1] =
-        (struct store_not_taken){(int64_t)me->n_not_taken, key, client, day};
+    me->not_taken[me->n_not_taken - 1] = *task;
+    me->not_taken[me->n_not_taken - 1].number = (int64_t)me->n_not_taken;
 }
 
 size_t weak_store_unconfirmed(const struct store *store)

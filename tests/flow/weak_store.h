@@ -41,18 +41,18 @@ void weak_store_fail_with(struct store *store, enum weak_call call, enum err err
 /* From now on, makes calls of that kind lose their confirmation: they are made, and return
  * ERR_STORAGE_UNAVAILABLE. */
 void weak_store_lose(struct store *store, enum weak_call call, bool loses);
+void weak_store_lose_all(struct store *store, bool loses);
 
 /* Says whether the store claims to outlive the process, as it does at first: flow_restart() keeps
  * it. */
 void weak_store_set_durable(struct store *store, bool is_durable);
 
 /* Records what another process does beside the owner, for its news: it deletes or changes the
- * result of the question with that key, or refunds a task of it (see struct store_not_taken). At
- * most WEAK_NEWS of each. */
+ * result of the question with that key, or refunds a task of it, of which the number is not used.
+ * At most WEAK_NEWS of each. */
 #define WEAK_NEWS 4
 void weak_store_note_change(struct store *store, const unsigned char key[HASH_SIZE]);
-void weak_store_note_not_taken(struct store *store, const unsigned char key[HASH_SIZE],
-                               const char *client, int64_t day);
+void weak_store_note_not_taken(struct store *store, const struct store_not_taken *task);
 
 /* Returns the number of these records that are not confirmed. */
 size_t weak_store_unconfirmed(const struct store *store);

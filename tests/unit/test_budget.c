@@ -127,14 +127,15 @@ TEST(budget_refund_by_another_process_gives_back_a_credit_of_today)
     struct credit spent = reserve(&ann);
 
     budget_commit(budget, &spent);
-    budget_note_refund(budget, &(struct store_not_taken){1, NULL, "ann", 20000});
+    budget_note_refund(budget,
+                       &(struct store_not_taken){.number = 1, .client = "ann", .day = 20000});
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 0);
     ck_assert_int_eq(budget_state(budget).spent, 0);
 }
 
 TEST(budget_refund_by_another_process_counts_once)
 {
-    const struct store_not_taken first = {7, NULL, "ann", 20000};
+    const struct store_not_taken first = {.number = 7, .client = "ann", .day = 20000};
     struct credit spent[2] = {reserve(&ann), reserve(&ann)};
 
     for (int i = 0; i < 2; i++)
@@ -170,9 +171,11 @@ TEST(budget_refund_that_the_accounts_contain_is_not_counted_again)
     struct store store = {&driver};
 
     ck_assert_int_eq(budget_load(budget, &store), ERR_OK);
-    budget_note_refund(budget, &(struct store_not_taken){7, NULL, "ann", 20000});
+    budget_note_refund(budget,
+                       &(struct store_not_taken){.number = 7, .client = "ann", .day = 20000});
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 2);
-    budget_note_refund(budget, &(struct store_not_taken){8, NULL, "ann", 20000});
+    budget_note_refund(budget,
+                       &(struct store_not_taken){.number = 8, .client = "ann", .day = 20000});
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
 }
 
@@ -189,8 +192,9 @@ LOOP_TEST(budget_refund_by_another_process_is_only_of_credits_counted_as_spent, 
 
     if (!not_refunded[_i].is_pending)
         budget_commit(budget, &credit);
-    budget_note_refund(
-        budget, &(struct store_not_taken){1, NULL, not_refunded[_i].client, not_refunded[_i].day});
+    budget_note_refund(budget, &(struct store_not_taken){.number = 1,
+                                                         .client = not_refunded[_i].client,
+                                                         .day = not_refunded[_i].day});
     ck_assert_int_eq(budget_spent_by(budget, "ann"), 1);
     ck_assert_int_eq(budget_state(budget).spent, 1);
 }

@@ -209,6 +209,7 @@ static size_t n_not_taken(void)
 
     for (size_t i = 0; i < news.n_not_taken; i++) {
         ck_assert_mem_eq(news.not_taken[i].key, store_key_of(0), HASH_SIZE);
+        ck_assert_str_eq(news.not_taken[i].lookup_id, store_lookup_id(0));
         ck_assert_str_eq(news.not_taken[i].client, "client");
         ck_assert_int_eq(news.not_taken[i].day, 0);
     }

@@ -5,6 +5,7 @@
 #include "base/hashtable.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct cooldown {
     unsigned char key[HASH_SIZE];
     enum err err;
     char *detail;
+    char lookup_id[ID_TEXT]; /* "" = not said */
     struct timer timer;
     UT_hash_handle hh;
 };
@@ -74,7 +76,17 @@ void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE
     free(cooldown->detail);
     cooldown->detail = detail ? xstrdup(detail) : NULL;
     cooldown->err = err;
+    cooldown->lookup_id[0] = '\0';
     timer_arm(cooldowns->timers, &cooldown->timer, until_ms, cooldown_is_over);
+}
+
+void cooldown_set_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                         const char *lookup_id)
+{
+    struct cooldown *cooldown = find(cooldowns, key);
+
+    if (cooldown)
+        snprintf(cooldown->lookup_id, sizeof cooldown->lookup_id, "%s", lookup_id);
 }
 
 enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
@@ -94,6 +106,15 @@ void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE
     struct cooldown *cooldown = find(cooldowns, key);
 
     if (cooldown)
+        drop(cooldown);
+}
+
+void cooldown_end_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                         const char *lookup_id)
+{
+    struct cooldown *cooldown = find(cooldowns, key);
+
+    if (cooldown && strcmp(cooldown->lookup_id, lookup_id) == 0)
         drop(cooldown);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/id.h"
 #include "base/timer.h"
 
 #include <stddef.h>
@@ -27,6 +28,11 @@ void cooldowns_free(struct cooldowns *cooldowns);
 void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE], enum err err,
                   const char *detail, int64_t until_ms);
 
+/* Says which lookup the cooldown of the question is about, until it is set again. No-op if there is
+ * no cooldown. */
+void cooldown_set_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                         const char *lookup_id);
+
 /* Returns ERR_OK if the question is not in cooldown; else the error, its detail (may be NULL; valid
  * until the cooldown ends) and the end of the cooldown (monotonic). */
 enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
@@ -34,6 +40,10 @@ enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char k
 
 /* Ends the cooldown of a question now; a no-op if there is none. */
 void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE]);
+
+/* The same, unless it is not about that lookup. */
+void cooldown_end_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                         const char *lookup_id);
 
 size_t cooldowns_count(const struct cooldowns *cooldowns);
 

@@ -126,12 +126,14 @@ static void make_available(struct results_put *put)
         result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
     bool is_kept = !put->is_purged && (!result->err || (has_failed && put->receipt.has_stored));
 
-    if (is_unknown)
+    if (is_unknown) {
         results_cool_down(results, result->key, result->err, result->detail,
                           results_hold_ms(results, put->has_task_id));
-    else if (has_failed && !is_kept)
+        cooldown_set_lookup(results->cooldowns, result->key, put->lookup_id);
+    } else if (has_failed && !is_kept) {
         results_cool_down(results, result->key, result->err, result->detail,
                           freshness_life_ms(result));
+    }
     put->is_cached = is_kept && cache_put(results->cache, result);
     if (!put->is_purged)
         finished_add(results->finished, put->lookup_id, result);
@@ -217,6 +219,12 @@ void results_restored(const struct results *results, const unsigned char key[HAS
 {
     cooldown_end(results->cooldowns, key);
     results_forget_key(results, key);
+}
+
+void results_not_taken(const struct results *results, const struct store_not_taken *task)
+{
+    cooldown_end_lookup(results->cooldowns, task->key, task->lookup_id);
+    results_forget_key(results, task->key);
 }
 
 /* The result of that question is not trusted any more, and is not returned. */

@@ -124,6 +124,10 @@ const struct result *result_of_raw(const struct results *results, const struct s
  * question, and drops what memory has about it. */
 void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
 
+/* Another process has recorded that this task, whose outcome was unknown, was not taken: ends the
+ * cooldown of its question, unless that is about a later lookup, and drops what memory has. */
+void results_not_taken(const struct results *results, const struct store_not_taken *task);
+
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
  * paid. From now on it is not found, even if the store fails and is written later. If it is still
  * being recorded, its put->result becomes the failure ERR_UPSTREAM_INVALID_RESPONSE. */

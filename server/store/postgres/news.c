@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The columns of SQL_READ_NEWS, and its kinds of rows, in this order. */
-enum { KIND, PLACE, NUMBER, BYTES, WORDS, VALUE };
+enum { KIND, PLACE, NUMBER, BYTES, WORDS, VALUE, LOOKUP_ID };
 enum { PAUSE, CHANGE, NOT_TAKEN, PROPOSAL, RESPONSE, KINDS };
 
 struct reading {
@@ -48,6 +48,7 @@ static void note_not_taken(struct reading *reading, const PGresult *rows, int ro
     all[news->n_not_taken++] = (struct store_not_taken){
         .number = news->last_not_taken,
         .key = arena_copy(reading->arena, pg_key(rows, row, BYTES), HASH_SIZE),
+        .lookup_id = arena_strdup(reading->arena, pg_text(rows, row, LOOKUP_ID)),
         .client = arena_strdup(reading->arena, pg_text(rows, row, WORDS)),
         .day = pg_int(rows, row, VALUE),
     };

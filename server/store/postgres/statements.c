@@ -287,14 +287,15 @@ const char *const pg_statements[SQL_STATEMENTS] = {
     /* See news.c for the columns and the kinds. */
     [SQL_READ_NEWS] =
         "SELECT 0::bigint AS kind, 0::bigint AS place, 0::bigint, NULL::bytea, NULL::text,"
-        " coalesce((SELECT value FROM settings WHERE name = 'paused'), 0::bigint)"
-        " UNION ALL (SELECT 1, seq, seq, key, NULL, 0 FROM forgotten ORDER BY seq LIMIT $2)"
-        " UNION ALL (SELECT 2, n.seq, n.seq, t.key, t.client, t.day FROM not_taken n"
+        " coalesce((SELECT value FROM settings WHERE name = 'paused'), 0::bigint), NULL::text"
+        " UNION ALL (SELECT 1, seq, seq, key, NULL, 0, NULL FROM forgotten ORDER BY seq LIMIT $2)"
+        " UNION ALL (SELECT 2, n.seq, n.seq, t.key, t.client, t.day, t.lookup_id FROM not_taken n"
         " LEFT JOIN tasks t USING (tracking_id) ORDER BY n.seq LIMIT $2)"
         " UNION ALL (SELECT 3, p.batch, p.batch, NULL, p.batch_id, EXISTS(SELECT FROM tasks t"
-        " WHERE t.batch = p.batch AND " IS_LOST ")::int FROM proposals p ORDER BY p.batch LIMIT $2)"
+        " WHERE t.batch = p.batch AND " IS_LOST ")::int, NULL FROM proposals p"
+        " ORDER BY p.batch LIMIT $2)"
         " UNION ALL (SELECT 4, row_number() OVER searched, b.number, b.response, b.notify_token,"
-        " EXISTS(SELECT FROM tasks t WHERE t.batch = b.number AND " IS_LOST ")::int"
+        " EXISTS(SELECT FROM tasks t WHERE t.batch = b.number AND " IS_LOST ")::int, NULL"
         " FROM batches b WHERE b.response IS NOT NULL AND b.searched_ms < $1"
         " WINDOW searched AS (ORDER BY b.searched_ms, b.intended_ms, b.number)"
         " ORDER BY b.searched_ms, b.intended_ms, b.number LIMIT $3) ORDER BY kind, place",

@@ -39,7 +39,7 @@ static enum err note_change(struct sqlite_store *s, sqlite3_stmt *row, void *arg
 
 /* ---- tasks not taken ---- */
 
-enum { NUMBER, KEY, CLIENT, DAY };
+enum { NUMBER, KEY, LOOKUP_ID, CLIENT, DAY };
 
 /* The task itself may have been deleted since. */
 static enum err note_not_taken(struct sqlite_store *s, sqlite3_stmt *row, void *arg)
@@ -59,6 +59,7 @@ static enum err note_not_taken(struct sqlite_store *s, sqlite3_stmt *row, void *
     all[news->n_not_taken++] = (struct store_not_taken){
         .number = news->last_not_taken,
         .key = arena_copy(reading->arena, sql_key(row, KEY), HASH_SIZE),
+        .lookup_id = arena_strdup(reading->arena, sql_text(row, LOOKUP_ID)),
         .client = arena_strdup(reading->arena, sql_text(row, CLIENT)),
         .day = sqlite3_column_int64(row, DAY),
     };

@@ -128,7 +128,7 @@ const char *const sql_texts[SQL_STATEMENTS] = {
     [SQL_EACH_RESPONSE] = "SELECT " BATCH_COLUMNS " FROM batches WHERE response IS NOT NULL"
                           " ORDER BY intended_ms DESC, number DESC LIMIT ?",
     [SQL_ADD_NOT_TAKEN] = "INSERT INTO not_taken(tracking_id) VALUES(?)",
-    [SQL_READ_NOT_TAKEN] = "SELECT seq, key, client, day FROM not_taken"
+    [SQL_READ_NOT_TAKEN] = "SELECT seq, key, lookup_id, client, day FROM not_taken"
                            " LEFT JOIN tasks USING(tracking_id) ORDER BY seq LIMIT ?",
     [SQL_LAST_NOT_TAKEN] = "SELECT coalesce(max(seq), 0) FROM not_taken",
     [SQL_DROP_NOT_TAKEN] = "DELETE FROM not_taken WHERE seq <= ?",

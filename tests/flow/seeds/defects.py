@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""defects.py - plants one defect at a time in a copy of the product, and requires that the seeds find it.
+
+Each row is a rule of the core about the order of writes, about money, or about what a caller may receive. The text to
+replace must occur exactly once: if the code changes, the row has to follow. `make seed-defects` runs it in a few
+minutes; arguments are names of rows. The defects of the test's own driver are part of `make flow` (defect.h).
+"""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+COPY = ROOT / "build" / "defects"
+TEST = "build/release/tests/flow/test_seeds"
+SEEDS = os.environ.get("SEEDS", "4800")
+
+BATCH = "server/lookup/batching/batch.c"
+PAYMENT = "server/lookup/batching/batch_payment.c"
+JOURNAL = "server/lookup/records/journal.c"
+READS = "server/lookup/records/reads.c"
+RESULTS = "server/lookup/records/results.c"
+LOOKUPS = "server/lookup/lookups.c"
+RECOVERY = "server/lookup/recovery.c"
+EXECUTE = "server/store/execute.c"
+BATCHER = "server/lookup/batching/batcher.c"
+MAINTENANCE = "server/lookup/maintenance.c"
+
+# name, file, text, its replacement
+DEFECTS = [
+    ("sent-before-durable", BATCH, "        batch->probe = circuit_begin_submit(tools->breaker);\n",
+     "        batch->probe = circuit_begin_submit(tools->breaker), send(batch);\n"),
+    ("failed-intent-is-sent", BATCH, "    if (!err && may_leave", "    if (may_leave"),
+    ("returned-before-durable", JOURNAL, "    if (!journal->entries)\n        return false;\n",
+     "    return false;\n"),
+    ("refund-forgotten", BATCH, "        budget_refund(budget, &task->credit);\n    else",
+     "        budget_commit(budget, &task->credit);\n    else"),
+    ("failed-intent-is-not-ended", BATCH, "    if (batch->number && batch->tasks)\n",
+     "    if (*batch->id && batch->tasks)\n"),
+    ("not-sent-is-not-recorded", BATCH, "        next == SUBMIT_UNPAID)\n",
+     "        (next == SUBMIT_UNPAID && false))\n"),
+    ("old-read-trusted", READS, "    if (!question->is_outdated || !question->waiting ||", "    if (true ||"),
+    ("old-read-served", READS, "    if (question->is_outdated || journal_is_forgetting",
+     "    if (journal_is_forgetting"),
+    ("order-not-stopped", EXECUTE, "    if (keeps_order(call) && call->era <= executor->failed_era) {",
+     "    if (false) {"),
+    ("repeated-while-in-flight", JOURNAL,
+     "    if (journal->flights) {\n        retry_later(journal);\n        return;\n    }\n",
+     ""),
+    ("failed-entry-is-written", JOURNAL, "    if (call->err != ERR_STORAGE_UNAVAILABLE) {", "    if (true) {"),
+    ("paid-while-unusable", JOURNAL, "    return is_stuck(journal) || is_exposed(journal) ?",
+     "    return journal->is_slow ?"),
+    ("slow-write-holds-receipts", JOURNAL, "    return_all(journal);\n}\n\nstatic void depart",
+     "}\n\nstatic void depart"),
+    ("batch-id-not-recorded", BATCH, "    journal_submitted(tools->journal, batch->number, batch_id);\n", ""),
+    ("no-cooldown", RESULTS, "    if (is_unknown)\n", "    if (is_unknown && put->is_purged)\n"),
+    ("no-cooldown-after-restart", RECOVERY, "    if (left_ms <= 0)\n", "    if (true)\n"),
+    ("sending-is-not-unknown", RECOVERY, "    case STORE_SENDING:\n        close_later(reading, batch, true);",
+     "    case STORE_SENDING:\n        close_later(reading, batch, false);"),
+    ("not-resumed", RECOVERY, "        if (!resume(reading, batch))\n", "        if (reading)\n"),
+    ("deleted-in-the-store-only", RESULTS, "    if (!call->err)\n        forget_in_memory(deletion);\n", ""),
+    ("deadline-ignored", LOOKUPS,
+     "    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms, deadline_is_over);\n",
+     "    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms + 5000, deadline_is_over);\n"),
+    ("abandoned-is-sent", BATCH, "        n += task->is_abandoned;", "        n += 0;"),
+    ("news-applied-never", MAINTENANCE, "    for (size_t i = 0; i < news->n_changed; i++)\n",
+     "    for (size_t i = 0; i < 0 * news->n_changed; i++)\n"),
+    ("second-credits-not-repeated", PAYMENT,
+     "    if (err)\n        journal_repeat_resubmitted(tools->journal, batch->number, second->day);\n",
+     ""),
+    ("second-credits-refunded", PAYMENT,
+     "        budget_commit(tools->budget, &task->credit);\n        task->credit = *second++;",
+     "        budget_refund(tools->budget, &task->credit);\n        task->credit = *second++;"),
+    ("slot-leaks", BATCHER, "        n += batch_is_in_slot(batch);",
+     "        n += batch_is_in_slot(batch) || batch->tries > 1;"),
+    ("a-paused-intent-is-sent", BATCH, "    if (!err && may_leave && may_pay && !must_wait) {",
+     "    if (!err && may_pay && !must_wait) {"),
+]
+
+
+def build():
+    """Returns whether the test program of the copy could be built."""
+    # A defect may leave a parameter or a function unused.
+    command = ["make", "-s", "-C", str(COPY), f"-j{os.cpu_count()}", "CPPFLAGS=-Wno-error", TEST]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr[-2000:])
+    return done.returncode == 0
+
+
+def finds():
+    """Returns why the seeds failed, or None."""
+    environment = {**os.environ, "SEEDS": SEEDS, "CK_RUN_CASE": "seeds_keep_every_promise", "CK_DEFAULT_TIMEOUT": "600"}
+    done = subprocess.run([COPY / TEST], capture_output=True, text=True, env=environment, check=False, errors="replace")
+    if done.returncode == 0:
+        return None
+    lines = [line for line in done.stderr.splitlines() if line.startswith("seed ") or "Assertion" in line]
+    if not lines:
+        sys.exit(f"the seeds ended with status {done.returncode}, and no reason")
+    return lines[0]
+
+
+def try_defect(name, file, text, replacement):
+    """Returns whether the defect is found."""
+    path = COPY / file
+    original = path.read_text()
+    if original.count(text) != 1:
+        print(f"FAIL {name}: the text occurs {original.count(text)} times in {file}")
+        return False
+    path.write_text(original.replace(text, replacement))
+    why = finds() if build() else None
+    path.write_text(original)
+    print(f"{'ok  ' if why else 'FAIL'} {name}: {why or 'not found'}", flush=True)
+    return bool(why)
+
+
+def copy():
+    COPY.mkdir(parents=True, exist_ok=True)
+    command = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
+    files = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    for file in files:
+        source, target = ROOT / file, COPY / file
+        if not source.is_file() or (target.exists() and target.read_bytes() == source.read_bytes()):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+def main():
+    names = sys.argv[1:]
+    copy()
+    if not build() or finds():
+        print("the product without a defect does not pass")
+        return 1
+    missed = [row[0] for row in DEFECTS if (not names or row[0] in names) and not try_defect(*row)]
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
