@@ -317,9 +317,10 @@ TEST(notify_for_a_batch_that_is_resumed_while_the_token_is_looked_up_polls_it)
 
 static size_t n_heartbeats;
 
-static enum err count_heartbeat(struct store *of)
+static enum err count_heartbeat(struct store *of, struct errmsg *reason)
 {
     (void)of;
+    (void)reason;
     n_heartbeats++;
     return ERR_OK;
 }
