@@ -146,8 +146,10 @@ enum err pg_connect(struct pg_store *s, struct errmsg *why)
 /* Detects a connection that broke since the last statement, before it costs one. */
 static void check_connection(struct pg_store *s)
 {
-    if (s->conn && (!PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD))
-        pg_disconnect(s);
+    if (!s->conn || (PQconsumeInput(s->conn) && PQstatus(s->conn) != CONNECTION_BAD))
+        return;
+    pg_explain(&s->why, PQerrorMessage(s->conn));
+    pg_disconnect(s);
 }
 
 enum err pg_ready(struct pg_store *s)
