@@ -102,7 +102,7 @@ class PgProxy:
         self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres?sslmode=disable"
 
     def listen(self):
-        """Accepts connections, also after refuse()."""
+        """Accepts connections, also after close_port()."""
         self.listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, args=[self.listener], daemon=True).start()
@@ -135,7 +135,7 @@ class PgProxy:
         for link in list(self.links):
             link.close()
 
-    def refuse(self):
+    def close_port(self):
         """Breaks all connections; new ones are rejected by the kernel."""
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
@@ -192,6 +192,6 @@ class PgProxy:
         self.is_closed = True
         self.thaw()
         with contextlib.suppress(OSError):
-            self.refuse()
+            self.close_port()
         for client in self.silent:
             client.close()

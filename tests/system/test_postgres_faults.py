@@ -5,15 +5,18 @@ daemon runs.
 Results in memory are served, nothing is paid for, and service resumes automatically. At the end of each test, the
 journal agrees with the upstream's ledger, and nothing was paid for twice.
 """
+import os
 import re
 import signal
 import zlib
+from pathlib import Path
 
 import pytest
 from pg_proxy import BATCH_ID, INTENT, RESULT, TO_DAEMON, TO_SERVER, PgProxy
-from postgres import Postgres, Store
+from postgres import NOBODY, Postgres, Store
 from programs import HOUR_MS
 from reconciliation import await_recorded, breaches, drain, read_journal
+from test_disk import Disk
 from waiting import PATIENCE_S, eventually
 
 
@@ -85,7 +88,7 @@ def finish(daemon, sim, store):
 # ---- away ----
 
 
-@pytest.mark.parametrize("fault", ["refuse", "be_silent"])
+@pytest.mark.parametrize("fault", ["close_port", "be_silent"])
 def test_server_that_is_away_stops_paid_lookups_until_it_is_back(testbed, sim, network, fault):
     daemon = testbed.daemon(sim, *network.flags)
     known = daemon.lookup("known.com")
@@ -108,7 +111,7 @@ def test_waiting_callers_get_their_results_although_the_server_is_away(testbed, 
     sim.hold_submits()
     paid = daemon.park("milvali.com")
     sim.reach(submit=1)
-    network.proxy.refuse()
+    network.proxy.close_port()
     expect_unavailable(daemon, "other.com")
     sim.release_submits()
     assert paid.read().status == 200
@@ -123,7 +126,7 @@ def test_callers_keep_waiting_for_a_batch_over_an_outage(testbed, sim, network):
     sim.behave(task_time_ms=HOUR_MS)
     waiting = daemon.park("milvali.com")
     await_recorded(network.store)
-    network.proxy.refuse()
+    network.proxy.close_port()
     expect_unavailable(daemon, "other.com")
     network.proxy.listen()
     eventually(lambda: checks(daemon)["store"] == "usable")
@@ -148,7 +151,7 @@ def test_second_fault_while_connecting_changes_nothing(testbed, sim, network):
     known = daemon.lookup("known.com")
     network.proxy.be_silent()
     network.proxy.await_accepted(2)
-    network.proxy.refuse()
+    network.proxy.close_port()
     expect_away(daemon, known)
     network.proxy.thaw()
     network.proxy.listen()
@@ -293,6 +296,40 @@ def test_commit_that_did_not_wait_for_the_standby_is_not_relied_on(testbed, sim,
     waiting.read()
     assert sim.calls()["submit"] == 1
     configure(own, "RESET synchronous_standby_names")
+    await_paid_lookup(daemon, "milvali.com")
+    finish(daemon, sim, store)
+
+
+@pytest.fixture
+def space(own):
+    """A small file system for the tables of the server; its log is elsewhere, so the server survives."""
+    disk = Disk(Path(own.folder) / "space", 64 << 10)
+    tables = disk.path / "tables"
+    tables.mkdir()
+    if os.geteuid() == 0:
+        for folder in (disk.path, tables):
+            os.chown(folder, NOBODY, NOBODY)
+    own.query_text(f"CREATE TABLESPACE space LOCATION '{tables}'")
+    own.query_text("CREATE DATABASE small TABLESPACE space")
+    yield disk
+    own.stop()
+    disk.leave()
+
+
+def test_full_disk_of_the_server_stops_paid_lookups(testbed, sim, own, space):
+    own.url = own.url.replace("///postgres", "///small")
+    store = Store(own, "emailsd")
+    daemon = testbed.daemon(sim, *store.flags)
+    known = daemon.lookup("known.com")
+    space.fill()
+    numbers = iter(range(1000))  # the pages of the tables have some room left
+    eventually(lambda: daemon.lookup(f"number{next(numbers)}.com").status == 503)
+    expect_unavailable(daemon, "milvali.com")
+    expect_away(daemon, known)
+    paid = len(sim.ledger())
+    expect_unavailable(daemon, "other.com")
+    assert len(sim.ledger()) == paid
+    space.free()
     await_paid_lookup(daemon, "milvali.com")
     finish(daemon, sim, store)
 
