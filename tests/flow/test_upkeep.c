@@ -4,7 +4,6 @@
 #include "base/metrics.h"
 #include "held_calls.h"
 #include "notify_flow.h"
-#include "store/driver.h"
 
 #include "tests/support/suite.h"
 
@@ -311,42 +310,6 @@ TEST(notify_for_a_batch_that_is_resumed_while_the_token_is_looked_up_polls_it)
     ck_assert_uint_eq(*polled, before + 1);
     flow_advance(2 * HOUR_MS);
     expect_answered("milvali.com");
-}
-
-/* ---- the heartbeat ---- */
-
-static size_t n_heartbeats;
-
-static enum err count_heartbeat(struct store *of, struct errmsg *reason)
-{
-    (void)of;
-    (void)reason;
-    n_heartbeats++;
-    return ERR_OK;
-}
-
-/* As the store in PostgreSQL does, the store of the flow requires heartbeats. */
-static void require_heartbeats(void)
-{
-    static struct store_driver driver;
-
-    driver = *flow.store->driver;
-    driver.heartbeat = count_heartbeat;
-    flow.store->driver = &driver;
-}
-
-TEST(heartbeats_are_sent_every_second_and_one_at_a_time)
-{
-    flow_start(options());
-    require_heartbeats();
-    flow_advance(5000);
-    ck_assert_uint_eq(n_heartbeats, 5);
-    held_calls_set(HOLD_POSTED, "heartbeat");
-    flow_advance(5000);
-    ck_assert_uint_eq(held_calls_count(), 1);
-    held_calls_release();
-    flow_advance(2000);
-    ck_assert_uint_eq(n_heartbeats, 5 + 1 + 2);
 }
 
 /* ---- lost submits ---- */

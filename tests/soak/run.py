@@ -11,6 +11,7 @@ must not stop the others. Exits with 1 if any of this fails; the numbers are alw
 
     make soak                 20 minutes
     make soak SOAK_MINUTES=2
+    make soak SOAK_FLAGS='--store postgresql'    with a server of its own, which is restarted too
 """
 import argparse
 import collections
@@ -27,7 +28,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "system")]
 
-from reconciliation import breaches, drain, read_journal  # noqa: E402 - after the line that finds it
+from reconciliation import breaches, drain, flags_of, read_journal  # noqa: E402 - after the line that finds it
+from postgres import Postgres, Store  # noqa: E402
 from programs import Daemon, Simulator  # noqa: E402
 
 CLIENTS, HOT, LIVES = 50, 300, 6
@@ -52,9 +54,10 @@ SPARE_FDS = 10         # connections to the upstream that stay open for the next
 
 
 class Soak:
-    def __init__(self, folder, minutes, seed):
+    def __init__(self, folder, minutes, seed, server=None):
         self.folder = pathlib.Path(folder)
-        self.store = self.folder / "soak.db"
+        self.server = server
+        self.store = Store(server, "soak") if server else self.folder / "soak.db"
         self.dice = random.Random(seed)
         self.seconds = minutes * 60
         self.sim = Simulator(self.folder / "sim.stderr", *UPSTREAM)
@@ -119,8 +122,8 @@ class Soak:
     # ---- the daemon
 
     def start(self):
-        self.daemon = Daemon(self.folder / "daemon.stderr", self.sim.urls[0], *FLAGS, "--store",
-                             f"sqlite:{self.store}", "--listen", self.listen())
+        self.daemon = Daemon(self.folder / "daemon.stderr", self.sim.urls[0], *FLAGS, *flags_of(self.store),
+                             "--listen", self.listen())
         self.address = self.daemon.address
 
     def listen(self):
@@ -157,6 +160,9 @@ class Soak:
                 self.daemon.stop()
                 self.stops += 1
             self.start()
+            if self.server and life % 2:
+                self.server.stop()
+                self.server.start()
         at_rest = self.figures()
         self.live(self.seconds * 0.6, True)
         self.is_over.set()
@@ -201,15 +207,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     arguments = parser.parse_args()
+    server = Postgres() if arguments.store == "postgresql" else None
     with tempfile.TemporaryDirectory(prefix="emailsd-soak-") as folder:
-        soak = Soak(folder, arguments.minutes, arguments.seed)
+        soak = Soak(folder, arguments.minutes, arguments.seed, server)
         try:
             soak.run()
         finally:
             soak.is_over.set()
             soak.daemon.kill() if soak.daemon.is_running() else None
             soak.sim.stop()
+            if server:
+                server.close()
     for words in soak.faults[:20]:
         print("FAULT", words)
     print("soak:", "level, and the records agree" if not soak.faults else f"{len(soak.faults)} faults")

@@ -24,6 +24,7 @@
 
 #define PROGRAMS "/usr/lib/postgresql/*/bin" /* of Debian; the highest version is the last one */
 #define READY    "database system is ready to accept connections"
+#define PID      "pid " /* begins the line that names the process id of the server */
 #define NOBODY   65534
 
 static char folder[40], data[48], url[128], programs[PATH_MAX];
@@ -61,8 +62,9 @@ static int remove_one(const char *name, const struct stat *status, int type, str
 
 /* ---- the keeper; it exits instead of failing a test ---- */
 
-/* Starts a program without privileges, which ends with this process. */
-static pid_t start(const char *const *argv, int output)
+/* Starts a program without privileges, which ends with this process. Its name becomes its path:
+ * from PostgreSQL 17 on, a program finds the others by that. */
+static pid_t start(const char **argv, int output)
 {
     char path[2 * PATH_MAX];
     pid_t parent = getpid(), pid = fork();
@@ -75,6 +77,7 @@ static pid_t start(const char *const *argv, int output)
     if (geteuid() == 0 && (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY)))
         _exit(127);
     prctl(PR_SET_PDEATHSIG, SIGQUIT);
+    argv[0] = path;
     if (getppid() == parent)
         execv(path, (char *const *)(uintptr_t)argv);
     _exit(127);
@@ -93,7 +96,7 @@ _Noreturn static void give_up(void)
 
 static void make_database(int output)
 {
-    const char *const argv[] = {
+    const char *argv[] = {
         "initdb",          "--pgdata",   data, "--username=postgres", "--auth=trust", "--no-sync",
         "--encoding=UTF8", "--locale=C", NULL};
     int status = 0;
@@ -106,18 +109,18 @@ static void make_database(int output)
 static pid_t start_server(int output)
 {
     char sockets[64];
-    const char *const argv[] = {"postgres",
-                                "-D",
-                                data,
-                                "-c",
-                                sockets,
-                                "-c",
-                                "listen_addresses=",
-                                "-c",
-                                "fsync=off",
-                                "-c",
-                                "max_connections=40",
-                                NULL};
+    const char *argv[] = {"postgres",
+                          "-D",
+                          data,
+                          "-c",
+                          sockets,
+                          "-c",
+                          "listen_addresses=",
+                          "-c",
+                          "fsync=off",
+                          "-c",
+                          "max_connections=40",
+                          NULL};
 
     snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", folder);
     return start(argv, output);
@@ -150,7 +153,7 @@ _Noreturn static void keep(int out, int program)
     make_database(out);
     pid_t pid = start_server(output[1]);
     close(output[1]);
-    dprintf(out, "pid %d\n", pid);
+    dprintf(out, PID "%d\n", pid);
     await_end(output[0], out, program);
     kill(pid, SIGQUIT);
     waitpid(pid, NULL, 0);
@@ -162,14 +165,15 @@ _Noreturn static void keep(int out, int program)
 
 static void await_server(int from)
 {
-    char line[1024] = "";
+    char line[1024] = "", last[1024] = "no output";
     FILE *lines = fdopen(from, "r");
 
     ck_assert_ptr_nonnull(lines);
     while (!strstr(line, READY)) {
-        ck_assert_msg(fgets(line, sizeof line, lines) != NULL, "PostgreSQL did not start");
-        if (!server)
-            sscanf(line, "pid %d", &server);
+        ck_assert_msg(fgets(line, sizeof line, lines), "PostgreSQL did not start: %s", last);
+        memcpy(last, line, sizeof last);
+        if (!server && strncmp(line, PID, strlen(PID)) == 0)
+            server = (pid_t)strtol(line + strlen(PID), NULL, 10);
     }
     fclose(lines);
 }

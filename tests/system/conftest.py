@@ -7,6 +7,7 @@ that leave no trace may share a pair per module.
 """
 import signal
 import time
+import uuid
 
 import pytest
 
@@ -18,6 +19,7 @@ pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys", "li
 
 import report  # noqa: E402 - after the line that makes asserts speak
 from client_keys import Keys  # noqa: E402
+from postgres import Postgres, Store  # noqa: E402
 from programs import Testbed  # noqa: E402
 from waiting import eventually  # noqa: E402
 
@@ -52,6 +54,22 @@ def sim(testbed):
 def daemon(testbed, sim):
     """A daemon that uses the upstream of this test."""
     return testbed.daemon(sim)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server for the tests that need one and leave it running; each uses a schema of its own."""
+    server = Postgres()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request, tmp_path):
+    """A store of each kind that survives a restart, as the functions of reconciliation.py take it."""
+    if request.param == "sqlite":
+        return tmp_path / "emailsd.db"
+    return Store(request.getfixturevalue("postgres"), f"test_{uuid.uuid4().hex}")
 
 
 @pytest.fixture

@@ -81,6 +81,17 @@ def read_journal(store):
         return _read_file(pathlib.Path(folder) / pathlib.Path(store).name)
 
 
+def query(store, sql):
+    """Returns the first value that a statement finds, as text; a daemon may run beside it."""
+    if isinstance(store, Store):
+        return store.query(sql)[0][0]
+    database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+    try:
+        return str(database.execute(sql).fetchone()[0])
+    finally:
+        database.close()
+
+
 def inspect(store):
     """Returns what `emailsd inspect --json` prints about a store; a daemon may run beside it."""
     run = run_to_end("inspect", "--json", *flags_of(store))

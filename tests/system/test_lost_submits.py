@@ -2,12 +2,11 @@
 """test_lost_submits.py - tests what resolves a submit whose response was lost, with the real binary: the upstream's
 call of the notify URL, and `emailsd resolve`. Nothing is paid for twice. The tests send the calls."""
 import json
-import sqlite3
 
 import pytest
 
 from programs import HOUR_MS, run_to_end
-from reconciliation import inspect
+from reconciliation import flags_of, inspect, query
 from waiting import eventually
 
 URL = "https://emailsd.example/notify"  # the upstream of these tests does not call it; the tests do
@@ -16,20 +15,14 @@ STRANGER = "0" * 32
 
 def token_of(store):
     """Returns the notify token of the last batch, which the upstream has received with each task."""
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
-        return database.execute("SELECT notify_token FROM batches ORDER BY intended_ms DESC").fetchone()[0]
-
-
-@pytest.fixture
-def store(tmp_path):
-    return tmp_path / "emailsd.db"
+    return query(store, "SELECT notify_token FROM batches ORDER BY intended_ms DESC LIMIT 1")
 
 
 @pytest.fixture
 def lossy(testbed, sim, store):
     """A daemon that has lost the response to the submit of milvali.com."""
     sim.fault("submit", "close")
-    daemon = testbed.daemon(sim, "--notify-url", URL, "--store", f"sqlite:{store}")
+    daemon = testbed.daemon(sim, "--notify-url", URL, *flags_of(store))
     daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     assert len(inspect(store)["unknown"]) == 1
     return daemon
@@ -82,7 +75,7 @@ def test_notification_in_chunks_resolves_a_lost_submit(lossy, sim, store):
 
 def test_notification_after_a_kill_resolves_a_lost_submit(testbed, lossy, sim, store):
     lossy.kill()
-    again = testbed.daemon(sim, "--notify-url", URL, "--store", f"sqlite:{store}")
+    again = testbed.daemon(sim, "--notify-url", URL, *flags_of(store))
     body = json.dumps({"task_id": sim.ledger()[0]["task_id"]})
     assert again.request("POST", f"/notify/{token_of(store)}", body=body).status == 204
     await_result(again, sim, store)
@@ -90,7 +83,7 @@ def test_notification_after_a_kill_resolves_a_lost_submit(testbed, lossy, sim, s
 
 def test_notification_lets_a_poll_happen_now(testbed, sim, store):
     sim.behave(task_time_ms=HOUR_MS)
-    daemon = testbed.daemon(sim, "--notify-url", URL, "--store", f"sqlite:{store}")
+    daemon = testbed.daemon(sim, "--notify-url", URL, *flags_of(store))
     daemon.lookup("milvali.com", wait=0)
     sim.reach(status=1)
     sim.rule("milvali.com", time_ms=1)
@@ -149,7 +142,7 @@ def test_notify_url_that_is_invalid_is_rejected_at_the_start(url, tmp_path):
 # ---- the operator ----
 
 def resolve(store, *words):
-    return run_to_end("resolve", *words, "--store", f"sqlite:{store}")
+    return run_to_end("resolve", *words, *flags_of(store))
 
 
 def test_resolve_resumes_a_batch_beside_the_daemon(lossy, sim, store):
@@ -165,7 +158,7 @@ def test_resolve_resumes_a_batch_for_the_next_start(testbed, lossy, sim, store):
     tracking_id = inspect(store)["unknown"][0]["tracking_id"]
     run = resolve(store, tracking_id, "--batch", sim.ledger()[0]["batch_id"])
     assert (run.returncode, run.stdout) == (0, "recorded: the id is checked when emailsd is started\n")
-    await_result(testbed.daemon(sim, "--store", f"sqlite:{store}"), sim, store)
+    await_result(testbed.daemon(sim, *flags_of(store)), sim, store)
 
 
 def test_resolve_with_the_id_of_another_batch_changes_nothing(lossy, sim, store):
@@ -184,7 +177,7 @@ def test_resolve_with_the_id_of_another_batch_changes_nothing(lossy, sim, store)
 
 def test_resolve_not_taken_frees_the_question_and_refunds_the_credit(testbed, sim, store):
     sim.fault("submit", "close", after_creating=False)
-    daemon = testbed.daemon(sim, "--credits-per-day", "1", "--store", f"sqlite:{store}")
+    daemon = testbed.daemon(sim, "--credits-per-day", "1", *flags_of(store))
     daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     daemon.lookup("other.com").problem(402, "credits-exhausted")
     run = resolve(store, inspect(store)["unknown"][0]["tracking_id"], "--not-taken")

@@ -53,7 +53,7 @@ def calm():
 
 def to_upstream(sim):
     """Matches what a daemon sends to the simulator. The test's own connection is left alone: its
-    acknowledgements may still be under way when a rule begins, and a reset would end it."""
+    acknowledgements may still be in flight when a rule begins, and a reset would end it."""
     own = sim.control.sock.getsockname()[1]
     return "tcp", "dport", str(sim.address[1]), "tcp", "sport", "!=", str(own)
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics_table.c - see metrics_table.h. To add a metric: add a number to base/metrics.h or
  * lookup/status.h, a row here with its field, or with a function if it has labels, and a line to
- * docs/metrics.md. */
+ * docs/metrics.md.
+ *
+ * Long because it is a table. */
 #include "http/endpoints/metrics_table.h"
 
 #include "base/log.h"

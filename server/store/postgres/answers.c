@@ -42,9 +42,10 @@ void pg_added_answers(struct pg_store *s, int64_t n)
     int64_t limit = (int64_t)s->max_answers, dropped = 0;
 
     s->n_answers += n;
-    if (s->n_answers <= limit || count_again(s) || s->n_answers <= limit)
+    if (s->n_answers > limit && count_again(s))
         return;
-    if (!pg_write_int(s, &dropped, SQL_DROP_OLDEST, "i", s->n_answers - limit))
+    int64_t excess = s->n_answers - limit;
+    if (excess > 0 && !pg_write_int(s, &dropped, SQL_DROP_OLDEST, "i", excess))
         s->n_answers -= dropped;
 }
 

@@ -166,7 +166,7 @@ static enum err migrate_from(struct pg_store *s, int version, struct errmsg *why
 /* Another process may have migrated while this one waited for the lock. */
 static enum err migrate_locked(struct pg_store *s, struct errmsg *why)
 {
-    struct versions found;
+    struct versions found = {0};
     enum err err = pg_run(s,
                           "SET LOCAL lock_timeout = '3s';"
                           "SET LOCAL idle_in_transaction_session_timeout = '30s';"
@@ -195,7 +195,7 @@ static enum err migrate(struct pg_store *s, struct errmsg *why)
 
 enum err pg_prepare_schema(struct pg_store *s, bool is_owner, struct errmsg *why)
 {
-    struct versions found;
+    struct versions found = {0};
     enum err err = read_versions(s, &found, why);
 
     if (!err)
