@@ -7,6 +7,7 @@ from pg_proxy import PgProxy
 from postgres import Postgres, Store
 from programs import HOUR_MS, KEY, KEY_VARIABLE, run_to_end
 from reconciliation import await_recorded
+from test_notify import Manager
 from waiting import eventually
 
 
@@ -100,6 +101,20 @@ def test_read_only_server_is_awaited(testbed, sim, server, store):
     server.query_text("ALTER SYSTEM RESET default_transaction_read_only")
     server.query_text("SELECT pg_reload_conf()")
     await_service(daemon)
+
+
+def test_service_manager_learns_that_the_daemon_waits(testbed, sim, server, store, tmp_path):
+    manager = Manager(str(tmp_path / "notify"))
+    server.stop()
+    daemon = testbed.daemon(sim, *store.flags, env=manager.environment())
+    assert manager.receive() == {"READY": "1", "STATUS": "waiting for the store"}
+    daemon.deliver(signal.SIGHUP)
+    assert manager.receive()["RELOADING"] == "1"
+    assert manager.receive() == {"READY": "1", "STATUS": "waiting for the store"}
+    server.start()
+    assert manager.receive() == {"READY": "1", "STATUS": "serving"}
+    daemon.stop()
+    manager.socket.close()
 
 
 # ---- what the operator must change ----
