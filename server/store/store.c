@@ -30,12 +30,13 @@ static const struct scheme {
     enum err (*migrate)(const char *rest, const struct store_options *options,
                         struct store_schema *ret_schema, struct errmsg *why);
     void (*each_file)(const struct store_options *options, store_file_fn *each, void *arg);
+    bool is_on_server;
 } schemes[] = {
     {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared,
-     store_sqlite_migrate, NULL},
-    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL, NULL, NULL},
+     store_sqlite_migrate, NULL, false},
+    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL, NULL, NULL, false},
     {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared,
-     store_postgres_migrate, store_postgres_each_file},
+     store_postgres_migrate, store_postgres_each_file, true},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -69,6 +70,15 @@ void store_each_file(const struct store_options *options, store_file_fn *each, v
 
     if (scheme && scheme->each_file)
         scheme->each_file(options, each, arg);
+}
+
+bool store_is_on_server(const char *url)
+{
+    const char *rest;
+    struct errmsg why;
+    const struct scheme *scheme = find(url, &rest, &why);
+
+    return scheme && scheme->is_on_server;
 }
 
 enum err store_open(const struct store_options *options, struct store **ret_store,
@@ -141,9 +151,14 @@ bool store_needs_heartbeat(const struct store *store)
     return store->driver->heartbeat != NULL;
 }
 
-enum err store_heartbeat(struct store *store)
+enum err store_heartbeat(struct store *store, struct errmsg *why)
 {
-    return store->driver->heartbeat(store);
+    return store->driver->heartbeat(store, why);
+}
+
+enum store_link store_link(const struct store *store)
+{
+    return store->driver->link ? store->driver->link(store) : STORE_LOCAL;
 }
 
 /* ---- groups ---- */

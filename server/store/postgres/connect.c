@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* connect.c - see postgres.h. Opens the connection, and configures its session.
+/* connect.c - see postgres.h. Opens the connection to the first host that can be used, and
+ * configures its session.
  *
  * The session must be this process's own: a pooler that gives each transaction another server
  * session would lose the settings below, durability included. A setting of our own marks the
@@ -9,7 +10,6 @@
 
 #include "base/id.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +41,25 @@
     " IN ('off', 'local', 'remote_write') THEN 'on'"                                               \
     " ELSE current_setting('synchronous_commit') END, false)"
 
+void pg_note_link(struct pg_store *s)
+{
+    atomic_store(&s->link, s->is_lost ? STORE_LOST
+                           : s->conn  ? STORE_CONNECTED
+                                      : STORE_DISCONNECTED);
+}
+
+enum store_link pg_link(const struct store *store)
+{
+    return (enum store_link)atomic_load(&((const struct pg_store *)store)->link);
+}
+
 void pg_disconnect(struct pg_store *s)
 {
     PQfinish(s->conn);
     s->conn = NULL;
     memset(s->is_prepared, 0, sizeof s->is_prepared);
     s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
+    pg_note_link(s);
 }
 
 /* A commit that was cancelled while it waited for the synchronous standby succeeds with a
@@ -59,42 +72,6 @@ static void receive_notice(void *arg, const PGresult *notice)
 
     if (severity && state && strcmp(severity, "WARNING") == 0 && strcmp(state, "01000") == 0)
         s->is_unsure = true;
-}
-
-/* ---- one host ---- */
-
-static enum err await_connection(PGconn *conn, int64_t until_ms, struct errmsg *why)
-{
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-    while (PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_FAILED &&
-           status != PGRES_POLLING_OK) {
-        if (!pg_wait(conn, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms)) {
-            errmsg_set(why, "PostgreSQL: no reply from '%.200s' in time", PQhost(conn));
-            return ERR_STORAGE_UNAVAILABLE;
-        }
-        status = PQconnectPoll(conn);
-    }
-    if (status == PGRES_POLLING_OK && PQsetnonblocking(conn, 1) == 0)
-        return ERR_OK;
-    pg_explain(why, PQerrorMessage(conn));
-    return ERR_STORAGE_UNAVAILABLE;
-}
-
-static enum err connect_to(struct pg_store *s, size_t host, struct errmsg *why)
-{
-    PGconn *conn;
-    enum err err = pg_target_start(s->target, host, &conn, why);
-
-    if (!err)
-        err = await_connection(conn, pg_now_ms() + s->connect_ms, why);
-    else
-        return err;
-    if (err)
-        PQfinish(conn);
-    else
-        s->conn = conn;
-    return err;
 }
 
 /* ---- the session ---- */
@@ -124,17 +101,17 @@ static enum err reject_pooler(struct errmsg *why)
 }
 
 /* `pid` is the server's process, whose session no other connection may have. */
-static enum err check_pooler(const struct pg_store *s, size_t host, const char *pid,
-                             struct errmsg *why)
+static enum err check_pooler(struct pg_store *s, size_t host, const char *pid, struct errmsg *why)
 {
     struct pg_store second = {
         .target = s->target, .wait_ms = s->wait_ms, .connect_ms = s->connect_ms};
     autorows PGresult *rows = NULL;
-    enum err err = connect_to(&second, host, why);
+    enum err err = pg_dial(&second, host, why);
 
     if (!err)
         err = pg_run(&second, "SELECT pg_backend_pid()", &rows, why);
     PQfinish(second.conn);
+    s->lookups[host] = second.lookups[host]; /* one that has not ended; `s` had none */
     return !err && strcmp(pg_text(rows, 0, 0), pid) == 0 ? reject_pooler(why) : err;
 }
 
@@ -168,38 +145,50 @@ static enum err configure(struct pg_store *s, size_t host, struct errmsg *why)
     return err ? err : check_session(s, host, why);
 }
 
+static enum err open_session(struct pg_store *s, size_t host, struct errmsg *why)
+{
+    enum err err = pg_dial(s, host, why);
+
+    if (!err)
+        err = configure(s, host, why);
+    if (err && s->conn)
+        pg_disconnect(s);
+    return err;
+}
+
+/* If one of the hosts is away, it may be the right one. */
 enum err pg_connect(struct pg_store *s, struct errmsg *why)
 {
+    bool is_away = false;
     enum err err = ERR_STORAGE_UNAVAILABLE;
 
     for (size_t i = 0; i < pg_target_hosts(s->target) && err; i++) {
-        err = connect_to(s, i, why);
-        if (!err)
-            err = configure(s, i, why);
-        if (err && s->conn)
-            pg_disconnect(s);
+        err = open_session(s, i, why);
+        is_away = is_away || err == ERR_STORAGE_UNAVAILABLE;
     }
     if (err)
         s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
     s->heartbeat_ms = 0; /* the owner has a new session to report */
-    return err;
+    pg_note_link(s);
+    return err && is_away ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
 /* Detects a connection that broke since the last statement, before it costs one. */
 static void check_connection(struct pg_store *s)
 {
-    if (s->conn && (!PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD))
-        pg_disconnect(s);
+    if (!s->conn || (PQconsumeInput(s->conn) && PQstatus(s->conn) != CONNECTION_BAD))
+        return;
+    pg_explain(&s->why, PQerrorMessage(s->conn));
+    pg_disconnect(s);
 }
 
 enum err pg_ready(struct pg_store *s)
 {
-    struct errmsg why;
     enum err err = ERR_OK;
 
     check_connection(s);
     if (!s->conn)
-        err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &why);
+        err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &s->why);
     if (err)
         return ERR_STORAGE_UNAVAILABLE;
     return s->epoch ? pg_heartbeat_if_due(s) : ERR_OK;
