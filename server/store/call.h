@@ -21,6 +21,10 @@ struct store_kind {
     const char *name; /* that of the function in store.h, without the prefix */
     enum store_class class;
     enum err (*execute)(struct store *store, struct store_call *call); /* by store.h */
+    /* Executes the first of several calls of this kind, and sets their `err`; the contract is that
+     * of store_end_tasks(). NULL: they are executed one by one. */
+    enum err (*execute_many)(struct store *store, struct store_call *first, size_t n,
+                             size_t *ret_n);
 };
 
 /* The first member of the struct of each kind. */

@@ -18,7 +18,7 @@ static enum err execute_begin_batch(struct store *store, struct store_call *call
 
 void store_post_begin_batch(struct store_calls *calls, struct store_begin_batch_call *begin)
 {
-    static const struct store_kind kind = {"begin_batch", STORE_JOURNAL, execute_begin_batch};
+    static const struct store_kind kind = {"begin_batch", STORE_JOURNAL, execute_begin_batch, NULL};
 
     store_calls_post(calls, &kind, &begin->call);
 }
@@ -32,7 +32,7 @@ static enum err execute_sending(struct store *store, struct store_call *call)
 
 void store_post_sending(struct store_calls *calls, struct store_sending_call *sending)
 {
-    static const struct store_kind kind = {"sending", STORE_JOURNAL, execute_sending};
+    static const struct store_kind kind = {"sending", STORE_JOURNAL, execute_sending, NULL};
 
     store_calls_post(calls, &kind, &sending->call);
 }
@@ -49,7 +49,7 @@ void store_post_mark_resubmitted(struct store_calls *calls,
                                  struct store_mark_resubmitted_call *mark)
 {
     static const struct store_kind kind = {"mark_resubmitted", STORE_JOURNAL,
-                                           execute_mark_resubmitted};
+                                           execute_mark_resubmitted, NULL};
 
     store_calls_post(calls, &kind, &mark->call);
 }
@@ -64,7 +64,8 @@ static enum err execute_mark_not_sent(struct store *store, struct store_call *ca
 
 void store_post_mark_not_sent(struct store_calls *calls, struct store_mark_not_sent_call *mark)
 {
-    static const struct store_kind kind = {"mark_not_sent", STORE_JOURNAL, execute_mark_not_sent};
+    static const struct store_kind kind = {"mark_not_sent", STORE_JOURNAL, execute_mark_not_sent,
+                                           NULL};
 
     store_calls_post(calls, &kind, &mark->call);
 }
@@ -78,7 +79,7 @@ static enum err execute_submitted(struct store *store, struct store_call *call)
 
 void store_post_submitted(struct store_calls *calls, struct store_submitted_call *submitted)
 {
-    static const struct store_kind kind = {"submitted", STORE_JOURNAL, execute_submitted};
+    static const struct store_kind kind = {"submitted", STORE_JOURNAL, execute_submitted, NULL};
 
     store_calls_post(calls, &kind, &submitted->call);
 }
@@ -93,7 +94,7 @@ static enum err execute_split(struct store *store, struct store_call *call)
 
 void store_post_split(struct store_calls *calls, struct store_split_call *split)
 {
-    static const struct store_kind kind = {"split", STORE_JOURNAL, execute_split};
+    static const struct store_kind kind = {"split", STORE_JOURNAL, execute_split, NULL};
 
     store_calls_post(calls, &kind, &split->call);
 }
@@ -106,9 +107,30 @@ static enum err execute_end_task(struct store *store, struct store_call *call)
     return store_end_task(store, end->tracking_id, &end->end, end->keep, &end->stored);
 }
 
+static enum err execute_end_tasks(struct store *store, struct store_call *first, size_t n,
+                                  size_t *ret_n)
+{
+    struct store_task_end ends[STORE_GROUP_MAX];
+    struct store_call *call = first;
+
+    for (size_t i = 0; i < n; i++, call = call->next) {
+        struct store_end_task_call *end = container_of(call, struct store_end_task_call, call);
+        end->stored = false;
+        ends[i] = (struct store_task_end){end->tracking_id, &end->end, end->keep, ERR_OK, false};
+    }
+    enum err err = store_end_tasks(store, ends, n, ret_n);
+    call = first;
+    for (size_t i = 0; !err && i < *ret_n; i++, call = call->next) {
+        call->err = ends[i].err;
+        container_of(call, struct store_end_task_call, call)->stored = ends[i].stored;
+    }
+    return err;
+}
+
 void store_post_end_task(struct store_calls *calls, struct store_end_task_call *end)
 {
-    static const struct store_kind kind = {"end_task", STORE_JOURNAL, execute_end_task};
+    static const struct store_kind kind = {"end_task", STORE_JOURNAL, execute_end_task,
+                                           execute_end_tasks};
 
     store_calls_post(calls, &kind, &end->call);
 }
@@ -122,7 +144,7 @@ static enum err execute_end_batch(struct store *store, struct store_call *call)
 
 void store_post_end_batch(struct store_calls *calls, struct store_end_batch_call *end)
 {
-    static const struct store_kind kind = {"end_batch", STORE_JOURNAL, execute_end_batch};
+    static const struct store_kind kind = {"end_batch", STORE_JOURNAL, execute_end_batch, NULL};
 
     store_calls_post(calls, &kind, &end->call);
 }
@@ -136,7 +158,7 @@ static enum err execute_forget_key(struct store *store, struct store_call *call)
 
 void store_post_forget_key(struct store_calls *calls, struct store_forget_key_call *forget)
 {
-    static const struct store_kind kind = {"forget_key", STORE_JOURNAL, execute_forget_key};
+    static const struct store_kind kind = {"forget_key", STORE_JOURNAL, execute_forget_key, NULL};
 
     store_calls_post(calls, &kind, &forget->call);
 }
@@ -162,7 +184,7 @@ static enum err execute_forget_domain(struct store *store, struct store_call *ca
 void store_post_forget_domain(struct store_calls *calls, struct store_forget_domain_call *forget)
 {
     static const struct store_kind kind = {"forget_domain", STORE_JOURNAL_ALONE,
-                                           execute_forget_domain};
+                                           execute_forget_domain, NULL};
 
     store_calls_post(calls, &kind, &forget->call);
 }
@@ -176,7 +198,7 @@ static enum err execute_try(struct store *store, struct store_call *call)
 
 void store_post_try(struct store_calls *calls, struct store_try_call *attempt)
 {
-    static const struct store_kind kind = {"try", STORE_JOURNAL, execute_try};
+    static const struct store_kind kind = {"try", STORE_JOURNAL, execute_try, NULL};
 
     store_calls_post(calls, &kind, &attempt->call);
 }
@@ -193,7 +215,7 @@ static enum err execute_find(struct store *store, struct store_call *call)
 
 void store_post_find(struct store_calls *calls, struct store_find_call *find)
 {
-    static const struct store_kind kind = {"find", STORE_READ, execute_find};
+    static const struct store_kind kind = {"find", STORE_READ, execute_find, NULL};
 
     store_calls_post(calls, &kind, &find->call);
 }
@@ -208,7 +230,7 @@ static enum err execute_find_lookup(struct store *store, struct store_call *call
 
 void store_post_find_lookup(struct store_calls *calls, struct store_find_lookup_call *find)
 {
-    static const struct store_kind kind = {"find_lookup", STORE_READ, execute_find_lookup};
+    static const struct store_kind kind = {"find_lookup", STORE_READ, execute_find_lookup, NULL};
 
     store_calls_post(calls, &kind, &find->call);
 }

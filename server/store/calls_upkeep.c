@@ -15,7 +15,7 @@ static enum err execute_read_news(struct store *store, struct store_call *call)
 
 void store_post_read_news(struct store_calls *calls, struct store_read_news_call *read)
 {
-    static const struct store_kind kind = {"read_news", STORE_READ, execute_read_news};
+    static const struct store_kind kind = {"read_news", STORE_READ, execute_read_news, NULL};
 
     store_calls_post(calls, &kind, &read->call);
 }
@@ -33,7 +33,8 @@ static enum err execute_confirm_news(struct store *store, struct store_call *cal
 
 void store_post_confirm_news(struct store_calls *calls, struct store_confirm_news_call *confirm)
 {
-    static const struct store_kind kind = {"confirm_news", STORE_JOURNAL, execute_confirm_news};
+    static const struct store_kind kind = {"confirm_news", STORE_JOURNAL, execute_confirm_news,
+                                           NULL};
 
     store_calls_post(calls, &kind, &confirm->call);
 }
@@ -48,7 +49,7 @@ static enum err execute_heartbeat(struct store *store, struct store_call *call)
 
 void store_post_heartbeat(struct store_calls *calls, struct store_heartbeat_call *heartbeat)
 {
-    static const struct store_kind kind = {"heartbeat", STORE_UPKEEP, execute_heartbeat};
+    static const struct store_kind kind = {"heartbeat", STORE_UPKEEP, execute_heartbeat, NULL};
 
     store_calls_post(calls, &kind, &heartbeat->call);
 }
@@ -60,7 +61,7 @@ static enum err execute_set_paused(struct store *store, struct store_call *call)
 
 void store_post_set_paused(struct store_calls *calls, struct store_set_paused_call *set)
 {
-    static const struct store_kind kind = {"set_paused", STORE_UPKEEP, execute_set_paused};
+    static const struct store_kind kind = {"set_paused", STORE_UPKEEP, execute_set_paused, NULL};
 
     store_calls_post(calls, &kind, &set->call);
 }
@@ -75,7 +76,7 @@ static enum err execute_trim(struct store *store, struct store_call *call)
 
 void store_post_trim(struct store_calls *calls, struct store_trim_call *trim)
 {
-    static const struct store_kind kind = {"trim", STORE_UPKEEP, execute_trim};
+    static const struct store_kind kind = {"trim", STORE_UPKEEP, execute_trim, NULL};
 
     store_calls_post(calls, &kind, &trim->call);
 }
@@ -111,7 +112,7 @@ static enum err execute_read_raw(struct store *store, struct store_call *call)
 
 void store_post_read_raw(struct store_calls *calls, struct store_read_raw_call *read)
 {
-    static const struct store_kind kind = {"each_raw", STORE_READ, execute_read_raw};
+    static const struct store_kind kind = {"each_raw", STORE_READ, execute_read_raw, NULL};
 
     store_calls_post(calls, &kind, &read->call);
 }
@@ -126,7 +127,7 @@ static enum err execute_put_parsed(struct store *store, struct store_call *call)
 
 void store_post_put_parsed(struct store_calls *calls, struct store_put_parsed_call *put)
 {
-    static const struct store_kind kind = {"put_parsed", STORE_JOURNAL, execute_put_parsed};
+    static const struct store_kind kind = {"put_parsed", STORE_JOURNAL, execute_put_parsed, NULL};
 
     store_calls_post(calls, &kind, &put->call);
 }
@@ -184,7 +185,7 @@ static enum err execute_read_batch(struct store *store, struct store_call *call)
 
 void store_post_read_batch(struct store_calls *calls, struct store_read_batch_call *read)
 {
-    static const struct store_kind kind = {"read_batch", STORE_READ, execute_read_batch};
+    static const struct store_kind kind = {"read_batch", STORE_READ, execute_read_batch, NULL};
 
     store_calls_post(calls, &kind, &read->call);
 }
@@ -201,7 +202,8 @@ static enum err execute_resolve_batch(struct store *store, struct store_call *ca
 
 void store_post_resolve_batch(struct store_calls *calls, struct store_resolve_batch_call *resolve)
 {
-    static const struct store_kind kind = {"resolve_batch", STORE_JOURNAL, execute_resolve_batch};
+    static const struct store_kind kind = {"resolve_batch", STORE_JOURNAL, execute_resolve_batch,
+                                           NULL};
 
     store_calls_post(calls, &kind, &resolve->call);
 }
@@ -216,7 +218,8 @@ static enum err execute_resolve_task(struct store *store, struct store_call *cal
 
 void store_post_resolve_task(struct store_calls *calls, struct store_resolve_task_call *resolve)
 {
-    static const struct store_kind kind = {"resolve_task", STORE_JOURNAL, execute_resolve_task};
+    static const struct store_kind kind = {"resolve_task", STORE_JOURNAL, execute_resolve_task,
+                                           NULL};
 
     store_calls_post(calls, &kind, &resolve->call);
 }

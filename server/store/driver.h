@@ -30,6 +30,8 @@ struct store_driver {
                       int64_t wall_ms);
     enum err (*end_task)(struct store *, const char *, const struct store_end *,
                          const struct result *, bool *ret_stored);
+    /* NULL: the driver ends one at a time */
+    enum err (*end_tasks)(struct store *, struct store_task_end *, size_t, size_t *ret_n);
     enum err (*end_batch)(struct store *, int64_t, const struct store_end *);
     enum err (*for_each_open_batch)(struct store *, store_batch_fn *, void *);
     enum err (*each_unknown)(struct store *, int64_t, size_t, store_task_fn *, void *);

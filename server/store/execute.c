@@ -20,18 +20,28 @@ void store_execute(struct store_executor *executor, struct store_call *call)
         executor->failed_era = call->era;
 }
 
-/* Returns how many of the first calls may share a transaction. */
+/* Returns whether a call may be in the group of the first one. */
+static bool may_follow(const struct store_executor *executor, const struct store_call *first,
+                       const struct store_call *call)
+{
+    if (store_has_groups(executor->store))
+        return first->kind->class == STORE_JOURNAL && call->kind->class == STORE_JOURNAL;
+    return first->kind->execute_many && call->kind == first->kind;
+}
+
+/* Returns how many of the first calls are a group. */
 static size_t group_size(const struct store_executor *executor, const struct store_call *calls)
 {
-    size_t n = 0;
+    const struct store_call *call = calls->next;
+    size_t n = 1;
 
-    if (executor->one_by_one || !store_has_groups(executor->store))
+    if (executor->one_by_one)
         return 1;
-    while (calls && n < STORE_GROUP_MAX && calls->kind->class == STORE_JOURNAL) {
+    while (call && n < STORE_GROUP_MAX && may_follow(executor, calls, call)) {
         n++;
-        calls = calls->next;
+        call = call->next;
     }
-    return n > 0 ? n : 1;
+    return n;
 }
 
 /* Eras only grow from call to call. */
@@ -44,16 +54,12 @@ static void fail_group(struct store_executor *executor, struct store_call *calls
     executor->one_by_one = n;
 }
 
-size_t store_execute_group(struct store_executor *executor, struct store_call *calls)
+static size_t execute_transaction(struct store_executor *executor, struct store_call *calls,
+                                  size_t n)
 {
-    size_t n = group_size(executor, calls);
     struct store_call *call = calls;
-
-    if (n == 1 || calls->era <= executor->failed_era) {
-        store_execute(executor, calls);
-        return 1;
-    }
     enum err err = store_group_begin(executor->store);
+
     for (size_t i = 0; i < n && !err; i++, call = call->next)
         store_execute(executor, call);
     if (!err)
@@ -61,4 +67,33 @@ size_t store_execute_group(struct store_executor *executor, struct store_call *c
     if (err)
         fail_group(executor, calls, n);
     return n;
+}
+
+/* Executes calls of one kind. If one of them is not acceptable, the others are, one by one. */
+static size_t execute_alike(struct store_executor *executor, struct store_call *calls, size_t n)
+{
+    size_t n_done = 0;
+    enum err err = calls->kind->execute_many(executor->store, calls, n, &n_done);
+
+    if (!err)
+        return n_done;
+    if (err == ERR_STORAGE_UNAVAILABLE) {
+        fail_group(executor, calls, n);
+        return n;
+    }
+    executor->one_by_one = n;
+    store_execute(executor, calls);
+    return 1;
+}
+
+size_t store_execute_group(struct store_executor *executor, struct store_call *calls)
+{
+    size_t n = group_size(executor, calls);
+
+    if (n == 1 || calls->era <= executor->failed_era) {
+        store_execute(executor, calls);
+        return 1;
+    }
+    return store_has_groups(executor->store) ? execute_transaction(executor, calls, n)
+                                             : execute_alike(executor, calls, n);
 }

@@ -3,7 +3,8 @@
  *
  * Keeps the order of the journal: when one of its calls fails by the disk, those of the same era
  * that follow fail too, without having been executed. What waits for the disk at the same time
- * shares a transaction, a group, if the driver has them.
+ * shares a transaction, a group, if the driver has them; else those of one kind are one write, if
+ * the driver can.
  *
  * One thread at a time: the engine's, or that of the handle. The era of a call is set by the engine
  * before it posts it; the era that failed is known here only. So neither needs a lock. */
@@ -26,9 +27,10 @@ struct store_executor {
 /* Executes one call, and sets its `err`. */
 void store_execute(struct store_executor *executor, struct store_call *call);
 
-/* Executes the first calls of a list, which are of the journal, as one transaction. Returns how
- * many; their `err` is set. If a group fails, all of it fails, and the next calls are executed one
- * by one: so a call that fails each time keeps back only those that were posted after it. */
+/* Executes the first calls of a list, which are of the journal, as one transaction or write.
+ * Returns how many; their `err` is set. If a group fails, all of it fails, and the next calls are
+ * executed one by one: so a call that fails each time keeps back only those that were posted after
+ * it. */
 size_t store_execute_group(struct store_executor *executor, struct store_call *calls);
 
 #endif

@@ -174,6 +174,26 @@ enum err store_end_task(struct store *store, const char *tracking_id, const stru
     return store->driver->end_task(store, tracking_id, end, keep, ret_stored);
 }
 
+static enum err end_one(struct store *store, struct store_task_end *one, size_t *ret_n)
+{
+    bool stored = false;
+    enum err err = store_end_task(store, one->tracking_id, one->end, one->keep, &stored);
+
+    if (err && err != ERR_NO_ENTRY)
+        return err;
+    one->err = err;
+    one->stored = stored;
+    *ret_n = 1;
+    return ERR_OK;
+}
+
+enum err store_end_tasks(struct store *store, struct store_task_end *ends, size_t n, size_t *ret_n)
+{
+    if (!store->driver->end_tasks)
+        return end_one(store, ends, ret_n);
+    return store->driver->end_tasks(store, ends, n, ret_n);
+}
+
 enum err store_end_batch(struct store *store, int64_t batch, const struct store_end *end)
 {
     return store->driver->end_batch(store, batch, end);

@@ -210,6 +210,23 @@ struct store_end {
 enum err store_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
                         const struct result *keep, bool *ret_stored);
 
+/* One of several tasks that end: what store_end_task() takes, and what it returns. Borrowed. */
+struct store_task_end {
+    const char *tracking_id;
+    const struct store_end *end;
+    const struct result *keep;
+    /* Results: */
+    enum err err;
+    bool stored;
+};
+
+/* Ends the first of `n` tasks, n >= 1, as store_end_task() does one after the other, but as one
+ * write if the driver can. *ret_n says how many: at least one, and fewer than `n` if the next one
+ * is not to be in the same write. What is beyond the limits of the store is deleted afterwards. An
+ * error is that of all `n`: ERR_STORAGE_UNAVAILABLE, or ERR_INTERNAL, after which nothing was
+ * changed, and the caller finds out which of them fails by ending them one by one. */
+enum err store_end_tasks(struct store *store, struct store_task_end *ends, size_t n, size_t *ret_n);
+
 /* Ends every open task of the batch, which is then DONE. Credits of NOT_CREATED tasks are refunded,
  * and those of the last submit if `refunds_last`. `end->raw` is the response to the submit; its
  * first STORE_RESPONSE_MAX bytes are stored with the batch. A batch that is not known, or has no

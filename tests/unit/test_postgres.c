@@ -2,6 +2,7 @@
 /* test_postgres.c - tests the store in PostgreSQL beyond the promises of every store: one owner at
  * a time, and a server that is slow, restarted, or does not answer. */
 #include "base/mem.h"
+#include "tests/unit/operator_session.h"
 #include "tests/unit/store_fixture.h"
 
 #include "store/postgres/postgres.h"
@@ -18,41 +19,6 @@
 
 FIXTURE(store_fixture_setup, store_fixture_teardown);
 BEFORE_TESTS(postgres_server_start);
-
-/* ---- an operator's session ---- */
-
-static PGconn *operator_session(void)
-{
-    char path[80];
-    PGconn *conn = PQconnectdb(postgres_server_url());
-
-    snprintf(path, sizeof path, "SET search_path = %s", store_schema());
-    ck_assert_msg(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
-    PQclear(PQexec(conn, path));
-    return conn;
-}
-
-/* Runs a statement and returns its first value. */
-static int64_t run(PGconn *conn, const char *sql)
-{
-    PGresult *rows = PQexec(conn, sql);
-    bool has_rows = PQresultStatus(rows) == PGRES_TUPLES_OK && PQntuples(rows) > 0;
-
-    ck_assert_msg(has_rows || PQresultStatus(rows) == PGRES_COMMAND_OK, "%s: %s", sql,
-                  PQresultErrorMessage(rows));
-    int64_t value = has_rows ? strtoll(PQgetvalue(rows, 0, 0), NULL, 10) : 0;
-    PQclear(rows);
-    return value;
-}
-
-static int64_t run_once(const char *sql)
-{
-    PGconn *conn = operator_session();
-    int64_t value = run(conn, sql);
-
-    PQfinish(conn);
-    return value;
-}
 
 /* A store that has lost its connection connects again, but not immediately. */
 static void await_write(void)
@@ -125,16 +91,17 @@ TEST(postgres_replaced_owner_reads_but_changes_nothing)
     store_add_batch(store, 0, 1);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     int64_t batch = store_add_batch(store, 1, 1);
-    run_once("UPDATE leadership SET epoch = epoch + 1, leader = 'other'");
+    operator_run_once("UPDATE leadership SET epoch = epoch + 1, leader = 'other'");
     ck_assert_int_eq(store_submitted(store, batch, "b-1", STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(store_set_paused(store, true), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(store_look(store, batch).state, STORE_SENDING);
     ck_assert_int_eq(store_kept(store, 0), ERR_OK);
     ck_assert_int_eq(store_stats(store, &stats), ERR_OK);
-    ck_assert_int_eq(run_once("SELECT count(*) FROM settings WHERE name = 'paused'"), 0);
+    ck_assert_int_eq(operator_run_once("SELECT count(*) FROM settings WHERE name = 'paused'"), 0);
     store_close(TAKE(store)); /* does not release what it does not own */
-    ck_assert_int_eq(run_once("SELECT count(*) FROM leadership WHERE leader = 'other'"), 1);
+    ck_assert_int_eq(operator_run_once("SELECT count(*) FROM leadership WHERE leader = 'other'"),
+                     1);
 }
 
 /* ---- another process ---- */
@@ -164,15 +131,12 @@ TEST(postgres_owner_confirms_what_another_process_deleted)
 
 /* ---- faults ---- */
 
-#define TERMINATE                                                                                  \
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'emailsd'"
-
 TEST(postgres_lost_connection_is_replaced)
 {
     store = store_open_roomy(postgres_server_url());
     int64_t batch = store_add_batch(store, 0, 1);
     for (int i = 0; i < 3; i++) {
-        run_once(TERMINATE);
+        operator_terminate_stores();
         enum err err = store_mark_not_sent(store, batch);
         ck_assert(!err || err == ERR_STORAGE_UNAVAILABLE);
         await_write();
@@ -187,11 +151,11 @@ TEST(postgres_statement_ends_at_its_limit)
 
     store = store_open_roomy(postgres_server_url());
     pg_of(store)->wait_ms = 200;
-    run(conn, "BEGIN");
-    run(conn, "LOCK TABLE settings");
+    operator_run(conn, "BEGIN");
+    operator_run(conn, "LOCK TABLE settings");
     ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
     ck_assert_ptr_null(pg_of(store)->conn);
-    run(conn, "ROLLBACK");
+    operator_run(conn, "ROLLBACK");
     PQfinish(conn);
     pg_of(store)->wait_ms = STORE_TEST_MS;
     await_write();
@@ -215,11 +179,11 @@ TEST(postgres_locked_row_is_an_error_and_not_a_lost_connection)
     PGconn *conn = operator_session();
 
     store = store_open_roomy(postgres_server_url());
-    run(conn, "BEGIN");
-    run(conn, "LOCK TABLE settings");
+    operator_run(conn, "BEGIN");
+    operator_run(conn, "LOCK TABLE settings");
     ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
     ck_assert_ptr_nonnull(pg_of(store)->conn);
-    run(conn, "ROLLBACK");
+    operator_run(conn, "ROLLBACK");
     PQfinish(conn);
     ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_OK);
 }
@@ -229,11 +193,11 @@ TEST(postgres_read_only_server_is_unavailable)
     PGconn *conn = operator_session();
 
     store = store_open_roomy(postgres_server_url());
-    run(conn, "ALTER ROLE postgres SET default_transaction_read_only = on");
-    run(conn, TERMINATE);
+    operator_run(conn, "ALTER ROLE postgres SET default_transaction_read_only = on");
+    operator_terminate_stores();
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_STORAGE_UNAVAILABLE);
-    run(conn, "ALTER ROLE postgres RESET default_transaction_read_only");
+    operator_run(conn, "ALTER ROLE postgres RESET default_transaction_read_only");
     PQfinish(conn);
     await_write();
 }
@@ -255,8 +219,8 @@ static void set_standby(const char *name)
     char sql[80];
 
     snprintf(sql, sizeof sql, "ALTER SYSTEM SET synchronous_standby_names = '%s'", name);
-    run_once(sql);
-    run_once("SELECT pg_reload_conf()");
+    operator_run_once(sql);
+    operator_run_once("SELECT pg_reload_conf()");
 }
 
 /* The server reads its new configuration at some time after the request. */
@@ -281,8 +245,8 @@ TEST(postgres_commit_that_did_not_wait_for_the_standby_is_not_relied_on)
     set_standby("nowhere");
     ck_assert_int_eq(pthread_create(&thread, NULL, write_until_it_fails, &err), 0);
     while (!atomic_load(&is_over)) /* also of a heartbeat, whose failure is not that of the write */
-        run_once("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity"
-                 " WHERE wait_event = 'SyncRep'");
+        operator_run_once("SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity"
+                          " WHERE wait_event = 'SyncRep'");
     pthread_join(thread, NULL);
     set_standby("");
     ck_assert_int_eq(err, ERR_STORAGE_UNAVAILABLE);

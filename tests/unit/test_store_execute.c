@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_store_execute.c - tests which calls share a transaction, and what a failure does to the
- * others, with a driver that records what it executes. */
+/* test_store_execute.c - tests which calls share a transaction or a write, and what a failure does
+ * to the others, with a driver that records what it executes. */
 #include "base/mem.h"
 #include "store/driver.h"
 #include "store/execute.h"
@@ -16,6 +16,9 @@ static struct {
     enum err begin_err, end_err; /* of the next group */
     size_t n_begun, n_ended;
     bool is_in_group;
+    /* Calls of the kind `alike`, if there are no groups: */
+    enum err many_err;
+    size_t n_together, n_many, most; /* those of the last one; number of writes; its limit */
 } disk;
 
 /* A call that returns `planned`. */
@@ -61,9 +64,25 @@ static enum err execute(struct store *store, struct store_call *call)
     return step->planned;
 }
 
-static const struct store_kind journal = {"test", STORE_JOURNAL, execute};
-static const struct store_kind alone = {"test", STORE_JOURNAL_ALONE, execute};
-static const struct store_kind upkeep = {"test", STORE_UPKEEP, execute};
+static enum err execute_many(struct store *store, struct store_call *first, size_t n, size_t *ret_n)
+{
+    ck_assert_ptr_eq(store, &disk.store);
+    ck_assert_uint_ge(n, 2);
+    disk.n_together = n;
+    disk.n_many++;
+    if (disk.many_err)
+        return disk.many_err;
+    *ret_n = disk.most && disk.most < n ? disk.most : n;
+    for (size_t i = 0; i < *ret_n; i++, first = first->next)
+        first->err = execute(store, first);
+    return ERR_OK;
+}
+
+static const struct store_kind journal = {"test", STORE_JOURNAL, execute, NULL};
+static const struct store_kind alike = {"alike", STORE_JOURNAL, execute, execute_many};
+static const struct store_kind also_alike = {"also_alike", STORE_JOURNAL, execute, execute_many};
+static const struct store_kind alone = {"test", STORE_JOURNAL_ALONE, execute, NULL};
+static const struct store_kind upkeep = {"test", STORE_UPKEEP, execute, NULL};
 
 static void setup(void)
 {
@@ -242,4 +261,90 @@ TEST(execute_failed_upkeep_does_not_stop_the_journal)
     for (size_t i = 0; i < 2; i++)
         store_execute(&executor, &steps[i].call);
     check_errs(2, (enum err[]){ERR_STORAGE_UNAVAILABLE, ERR_OK});
+}
+
+/* ---- without groups: calls of one kind ---- */
+
+static void add_alike(size_t n)
+{
+    disk.store.driver = &without_groups;
+    for (size_t i = 0; i < n; i++)
+        add(i, &alike, 1);
+}
+
+TEST(execute_calls_of_one_kind_together)
+{
+    add_alike(3);
+    steps[1].planned = ERR_NO_ENTRY;
+    add(3, &also_alike, 1);
+    add(4, &alike, 1);
+    ck_assert_uint_eq(store_execute_group(&executor, list), 3);
+    check_executed(5, "xxx--");
+    check_errs(3, (enum err[]){ERR_OK, ERR_NO_ENTRY, ERR_OK});
+    ck_assert_uint_eq(store_execute_group(&executor, &steps[3].call), 1);
+    ck_assert_uint_eq(disk.n_many, 1);
+    check_executed(5, "xxxx-");
+}
+
+TEST(execute_calls_together_is_limited)
+{
+    add_alike(STORE_GROUP_MAX + 1);
+    ck_assert_uint_eq(store_execute_group(&executor, list), STORE_GROUP_MAX);
+    ck_assert_uint_eq(disk.n_together, STORE_GROUP_MAX);
+}
+
+TEST(execute_together_as_many_as_the_driver_takes)
+{
+    add_alike(5);
+    disk.most = 2;
+    ck_assert_uint_eq(store_execute_group(&executor, list), 2);
+    ck_assert_uint_eq(store_execute_group(&executor, &steps[2].call), 2);
+    ck_assert_uint_eq(store_execute_group(&executor, &steps[4].call), 1);
+    check_executed(5, "xxxxx");
+}
+
+TEST(execute_groups_instead_of_calls_of_one_kind)
+{
+    add_alike(3);
+    disk.store.driver = &driver;
+    ck_assert_uint_eq(store_execute_group(&executor, list), 3);
+    ck_assert_uint_eq(disk.n_ended, 1);
+    ck_assert_uint_eq(disk.n_many, 0);
+}
+
+/* One of them cannot be written. */
+TEST(execute_rejected_calls_one_by_one)
+{
+    add_alike(4);
+    disk.many_err = ERR_INTERNAL;
+    steps[1].planned = ERR_INTERNAL;
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(store_execute_group(&executor, &steps[i].call), 1);
+    check_executed(4, "xxxx");
+    check_errs(4, (enum err[]){ERR_OK, ERR_INTERNAL, ERR_OK, ERR_OK});
+    ck_assert_uint_eq(disk.n_many, 1);
+
+    disk.many_err = ERR_OK;
+    add(4, &alike, 1);
+    add(5, &alike, 1);
+    ck_assert_uint_eq(store_execute_group(&executor, &steps[4].call), 2);
+}
+
+TEST(execute_calls_together_fail_together)
+{
+    add_alike(3);
+    disk.many_err = ERR_STORAGE_UNAVAILABLE;
+    ck_assert_uint_eq(store_execute_group(&executor, list), 3);
+    check_errs(
+        3, (enum err[]){ERR_STORAGE_UNAVAILABLE, ERR_STORAGE_UNAVAILABLE, ERR_STORAGE_UNAVAILABLE});
+    add(3, &alike, 1); /* of the same era */
+    add(4, &alike, 2);
+    add(5, &alike, 2);
+    disk.many_err = ERR_OK;
+    for (size_t i = 3; i < 6; i++)
+        ck_assert_uint_eq(store_execute_group(&executor, &steps[i].call), 1);
+    check_errs(6, (enum err[]){ERR_STORAGE_UNAVAILABLE, ERR_STORAGE_UNAVAILABLE,
+                               ERR_STORAGE_UNAVAILABLE, ERR_STORAGE_UNAVAILABLE, ERR_OK, ERR_OK});
+    check_executed(6, "----xx");
+    ck_assert_uint_eq(disk.n_many, 1);
 }

@@ -19,10 +19,10 @@ static sem_t is_inside, may_go_on;
 static enum err take(struct store *store, struct store_call *call);
 static enum err wait_inside(struct store *store, struct store_call *call);
 
-static const struct store_kind first = {"first", STORE_JOURNAL, wait_inside};
-static const struct store_kind journal = {"journal", STORE_JOURNAL, take};
-static const struct store_kind upkeep = {"upkeep", STORE_UPKEEP, take};
-static const struct store_kind read_kind = {"read", STORE_READ, take};
+static const struct store_kind first = {"first", STORE_JOURNAL, wait_inside, NULL};
+static const struct store_kind journal = {"journal", STORE_JOURNAL, take, NULL};
+static const struct store_kind upkeep = {"upkeep", STORE_UPKEEP, take, NULL};
+static const struct store_kind read_kind = {"read", STORE_READ, take, NULL};
 
 static enum err take(struct store *store, struct store_call *call)
 {

@@ -2,59 +2,38 @@
 /* journal.c - see postgres.h. State transitions of batches and tasks, each one a statement. */
 #include "store/postgres/postgres.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
 
 #define DROPPED_TOGETHER INT64_C(200) /* old tasks per end of a task or batch */
-#define ARRAY_MAX        ((size_t)16 << 20)
 
 /* ---- before a submit ---- */
 
 enum { TRACKING_ID, LOOKUP_ID, KEY, DOMAIN, COMPANY, CITY, STATE, COUNTRY, CLIENT, DAY, COLUMNS };
-#define TASK_ARRAY_KINDS "tttttttttt"
 
-/* The tasks of a batch, one array for each column. */
-struct columns {
-    struct buf of[COLUMNS];
-};
-
-static void add_task(struct columns *columns, const struct store_task *task)
+static void add_task(struct pg_columns *tasks, const struct store_task *task)
 {
-    pg_array_text(&columns->of[TRACKING_ID], task->tracking_id);
-    pg_array_text(&columns->of[LOOKUP_ID], task->lookup_id);
-    pg_array_key(&columns->of[KEY], task->key);
-    pg_array_text(&columns->of[DOMAIN], task->parts.domain);
-    pg_array_text(&columns->of[COMPANY], task->parts.company_name);
-    pg_array_text(&columns->of[CITY], task->parts.city);
-    pg_array_text(&columns->of[STATE], task->parts.state);
-    pg_array_text(&columns->of[COUNTRY], task->parts.country);
-    pg_array_text(&columns->of[CLIENT], task->client);
-    pg_array_int(&columns->of[DAY], task->day);
+    pg_array_text(&tasks->of[TRACKING_ID], task->tracking_id);
+    pg_array_text(&tasks->of[LOOKUP_ID], task->lookup_id);
+    pg_array_bytes(&tasks->of[KEY], task->key, HASH_SIZE);
+    pg_array_text(&tasks->of[DOMAIN], task->parts.domain);
+    pg_array_text(&tasks->of[COMPANY], task->parts.company_name);
+    pg_array_text(&tasks->of[CITY], task->parts.city);
+    pg_array_text(&tasks->of[STATE], task->parts.state);
+    pg_array_text(&tasks->of[COUNTRY], task->parts.country);
+    pg_array_text(&tasks->of[CLIENT], task->client);
+    pg_array_int(&tasks->of[DAY], task->day);
 }
 
 enum err pg_begin_batch(struct store *store, const struct store_new_batch *new)
 {
-    struct columns columns;
-    const char *arrays[COLUMNS];
-    enum err err = ERR_OK;
+    autocolumns struct pg_columns tasks;
     int64_t done = 0;
 
-    for (size_t i = 0; i < COLUMNS; i++)
-        columns.of[i] = BUF_INIT(ARRAY_MAX);
+    pg_columns_init(&tasks, COLUMNS);
     for (size_t i = 0; i < new->n; i++)
-        add_task(&columns, &new->tasks[i]);
-    for (size_t i = 0; i < COLUMNS; i++) {
-        arrays[i] = pg_array_end(&columns.of[i]);
-        err = buf_check(&columns.of[i]) ? ERR_INTERNAL : err;
-    }
-    if (!err)
-        err =
-            pg_write_int(pg_of(store), &done, SQL_BEGIN_BATCH, "iti" TASK_ARRAY_KINDS, new->number,
-                         store_or_empty(new->notify_token), new->wall_ms, arrays[TRACKING_ID],
-                         arrays[LOOKUP_ID], arrays[KEY], arrays[DOMAIN], arrays[COMPANY],
-                         arrays[CITY], arrays[STATE], arrays[COUNTRY], arrays[CLIENT], arrays[DAY]);
-    for (size_t i = 0; i < COLUMNS; i++)
-        buf_done(&columns.of[i]);
+        add_task(&tasks, &new->tasks[i]);
+    enum err err = pg_write_int(pg_of(store), &done, SQL_BEGIN_BATCH, "itia", new->number,
+                                store_or_empty(new->notify_token), new->wall_ms, &tasks);
     return pg_must_change(err, done);
 }
 
@@ -95,14 +74,13 @@ enum err pg_submitted(struct store *store, int64_t batch, const char *batch_id, 
 enum err pg_split(struct store *store, int64_t batch, int64_t half, const char *const *tracking_ids,
                   size_t n, int64_t wall_ms)
 {
-    autobuf struct buf ids = BUF_INIT(ARRAY_MAX);
+    autocolumns struct pg_columns ids;
     int64_t done = 0;
 
+    pg_columns_init(&ids, 1);
     for (size_t i = 0; i < n; i++)
-        pg_array_text(&ids, tracking_ids[i]);
-    const char *array = pg_array_end(&ids);
-    enum err err =
-        pg_write_int(pg_of(store), &done, SQL_SPLIT, "iiti", batch, half, array, wall_ms);
+        pg_array_text(&ids.of[0], tracking_ids[i]);
+    enum err err = pg_write_int(pg_of(store), &done, SQL_SPLIT, "iiai", batch, half, &ids, wall_ms);
     return pg_must_change(err, done);
 }
 
@@ -118,47 +96,6 @@ void pg_drop_ended(struct pg_store *s)
         too_many = DROPPED_TOGETHER;
     if (!pg_write_int(s, &dropped, SQL_DROP_ENDED, "i", too_many))
         s->n_ended -= dropped;
-}
-
-static enum err end_task(struct pg_store *s, PGresult **ret_rows, const char *tracking_id,
-                         const struct store_end *end, const struct pg_answer *answer)
-{
-    const void *raw = s->max_answers && end->raw_len ? end->raw : NULL;
-    size_t len = end->raw_len < STORE_RAW_MAX ? end->raw_len : STORE_RAW_MAX;
-
-    return pg_write(s, ret_rows, SQL_END_TASK, "ttttti" PG_ANSWER_KINDS "ib", tracking_id,
-                    store_task_words[end->state], store_or_empty(end->task_id),
-                    store_code_of(end->err), store_or_empty(end->detail), end->wall_ms,
-                    PG_ANSWER(*answer), (int64_t)end->parser, raw, len);
-}
-
-/* What SQL_END_TASK returns. */
-enum { MAY_WRITE, OUTCOME, NEW_ANSWERS, IS_STORED };
-enum { CONTRADICTS, ENDED, ENDED_BEFORE };
-
-enum err pg_end_task(struct store *store, const char *tracking_id, const struct store_end *end,
-                     const struct result *keep, bool *ret_stored)
-{
-    struct pg_store *s = pg_of(store);
-    const struct pg_answer answer = pg_answer_of(s, keep);
-    autorows PGresult *rows = NULL;
-    enum err err = end_task(s, &rows, tracking_id, end, &answer);
-
-    if (err)
-        return err;
-    int64_t outcome = pg_int(rows, 0, OUTCOME);
-    if (outcome == CONTRADICTS)
-        return ERR_NO_ENTRY;
-    if (ret_stored)
-        *ret_stored = keep && pg_int(rows, 0, IS_STORED);
-    if (outcome == ENDED_BEFORE)
-        return ERR_OK;
-    s->n_ended++;
-    pg_drop_ended(s);
-    pg_added_answers(s, pg_int(rows, 0, NEW_ANSWERS));
-    if (end->raw_len)
-        pg_drop_raw(s);
-    return ERR_OK;
 }
 
 enum err pg_end_batch(struct store *store, int64_t batch, const struct store_end *end)

@@ -4,8 +4,6 @@
  * numbers that were read, so that what is recorded in between stays. */
 #include "store/postgres/postgres.h"
 
-#include "base/buf.h"
-
 #include <string.h>
 
 /* The columns of SQL_READ_NEWS, and its kinds of rows, in this order. */
@@ -113,17 +111,15 @@ enum err pg_read_news(struct store *store, int64_t since_ms, struct arena *arena
     return ERR_OK;
 }
 
-#define ARRAY_MAX ((size_t)1 << 20)
-
 enum err pg_confirm_news(struct store *store, const struct store_news *news)
 {
     struct pg_store *s = pg_of(store);
-    autobuf struct buf searched = BUF_INIT(ARRAY_MAX);
+    autocolumns struct pg_columns searched;
 
+    pg_columns_init(&searched, 1);
     for (size_t i = 0; i < news->n_responses; i++)
-        pg_array_int(&searched, news->responses[i].batch);
-    const char *array = pg_array_end(&searched);
+        pg_array_int(&searched.of[0], news->responses[i].batch);
     s->must_count |= news->last_change != 0;
-    return pg_write(s, NULL, SQL_CONFIRM_NEWS, "iiiit", news->last_change, news->last_not_taken,
-                    (int64_t)news->has_settled, news->since_ms, array);
+    return pg_write(s, NULL, SQL_CONFIRM_NEWS, "iiiia", news->last_change, news->last_not_taken,
+                    (int64_t)news->has_settled, news->since_ms, &searched);
 }

@@ -37,6 +37,7 @@ static const struct store_driver driver = {
     .submitted = pg_submitted,
     .split = pg_split,
     .end_task = pg_end_task,
+    .end_tasks = pg_end_tasks,
     .end_batch = pg_end_batch,
     .for_each_open_batch = pg_for_each_open_batch,
     .each_unknown = pg_each_unknown,

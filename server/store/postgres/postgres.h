@@ -19,6 +19,7 @@
 #ifndef STORE_POSTGRES_POSTGRES_H
 #define STORE_POSTGRES_POSTGRES_H
 
+#include "base/buf.h"
 #include "base/errmsg.h"
 #include "base/id.h"
 #include "store/driver.h"
@@ -43,7 +44,7 @@ enum sql {
     SQL_RESUBMITTED,
     SQL_SUBMITTED,
     SQL_SPLIT,
-    SQL_END_TASK,
+    SQL_END_TASKS,
     SQL_END_BATCH,
     SQL_COUNT_ENDED,
     SQL_DROP_ENDED,
@@ -145,12 +146,12 @@ void pg_clear(PGresult **rows);
 
 /* Run a statement. `kinds` has a letter for each parameter that follows: 't' text (const char *),
  * 'i' integer (int64_t), 'k' key (const unsigned char *, HASH_SIZE bytes), 'b' bytes (const void *,
- * then size_t). A NULL pointer is NULL in SQL. *ret_rows is the caller's, and may be NULL unless
- * there are rows to read.
+ * then size_t), 'a' an array for each column (struct pg_columns *). A NULL pointer is NULL in SQL.
+ * *ret_rows is the caller's, and may be NULL unless there are rows to read.
  *
  * Errors: ERR_STORAGE_UNAVAILABLE, after which it is unknown whether the statement was executed.
- * ERR_INTERNAL if the server rejects a value or a constraint is violated: nothing was changed, and
- * a repetition would fail again.
+ * ERR_INTERNAL if the server rejects a value or a constraint is violated, or an array is too long:
+ * nothing was changed, and a repetition would fail again.
  *
  * pg_write() puts the epoch in front as $1, and requires the first column of the first row to say
  * whether this process may write: if it is 0, nothing was changed, and the result is
@@ -181,14 +182,26 @@ const unsigned char *pg_key(const PGresult *rows, int row, int column);
 
 /* ---- arrays.c: parameters that are arrays ---- */
 
-struct buf;
+#define PG_COLUMNS_MAX 16
 
-/* Append an element to the text of an array. The first call opens it; pg_array_end() closes it and
- * returns it: borrowed, valid until the next change of `array`. */
+/* Rows, as an array for each of their columns. */
+struct pg_columns {
+    size_t n;
+    struct buf of[PG_COLUMNS_MAX];
+};
+
+void pg_columns_init(struct pg_columns *columns, size_t n);
+void pg_columns_done(struct pg_columns *columns);
+#define autocolumns __attribute__((cleanup(pg_columns_done)))
+
+/* Append an element to an array: NULL is one too. The arrays of a statement are of equal length. */
 void pg_array_text(struct buf *array, const char *text);
 void pg_array_int(struct buf *array, int64_t value);
-void pg_array_key(struct buf *array, const unsigned char key[HASH_SIZE]);
-const char *pg_array_end(struct buf *array);
+void pg_array_bytes(struct buf *array, const void *bytes, size_t len);
+
+/* Closes the i-th array. Returns NULL if it is too long, else its text, which is borrowed. For
+ * wire.c. */
+const char *pg_column_text(struct pg_columns *columns, size_t i);
 
 /* ---- target.c: where the server is ---- */
 
@@ -234,9 +247,12 @@ enum err pg_mark_not_sent(struct store *, int64_t);
 enum err pg_mark_resubmitted(struct store *, int64_t, int64_t);
 enum err pg_submitted(struct store *, int64_t, const char *, int64_t);
 enum err pg_split(struct store *, int64_t, int64_t, const char *const *, size_t, int64_t);
+enum err pg_end_batch(struct store *, int64_t, const struct store_end *);
+
+/* ends.c */
 enum err pg_end_task(struct store *, const char *, const struct store_end *, const struct result *,
                      bool *);
-enum err pg_end_batch(struct store *, int64_t, const struct store_end *);
+enum err pg_end_tasks(struct store *, struct store_task_end *, size_t, size_t *);
 
 /* resolve.c */
 enum err pg_batch_of(struct store *, const char *, int64_t *);

@@ -2,16 +2,18 @@
 /* statements.c - see postgres.h. The text of every statement.
  *
  * A write begins with LEAD, and does nothing unless LEAD has its row: $1 is the owner's epoch, or 0
- * for another process. FOR SHARE makes a new owner wait for the writes that began before. Its first
- * column says whether LEAD had its row, its second what was done: 0 = nothing, because what is
- * recorded contradicts it. It finds out whether the same was done before, which is a success.
+ * for another process. FOR SHARE makes a new owner wait for the writes that began before. Another
+ * process locks nothing here, so that the owner's heartbeat never waits for it. Its first column
+ * says whether LEAD had its row, its second what was done: 0 = nothing, because what is recorded
+ * contradicts it. It finds out whether the same was done before, which is a success.
  *
  * Long because it is a table. */
 #include "store/postgres/postgres.h"
 
 #define LEAD                                                                                       \
-    "WITH lead AS MATERIALIZED"                                                                    \
-    " (SELECT 1 FROM leadership WHERE $1::bigint = 0 OR epoch = $1 FOR SHARE), "
+    "WITH owner AS MATERIALIZED"                                                                   \
+    " (SELECT 1 FROM leadership WHERE $1::bigint <> 0 AND epoch = $1 FOR SHARE),"                  \
+    " lead AS MATERIALIZED (SELECT 1 FROM owner UNION ALL SELECT 1 WHERE $1 = 0), "
 #define MAY          "EXISTS(SELECT FROM lead)"
 #define HAS_LED      "(SELECT count(*) FROM lead)"
 #define COUNT(name)  "(SELECT count(*) FROM " name ")"
@@ -57,14 +59,14 @@
 
 /* Stores the result in the parameters key to expires, unless the key is NULL. A failure replaces no
  * result. */
-#define KEEP(key, domain, body, code, detail, charged, fetched, expires, rows, unless)             \
+#define KEEP(key, domain, body, code, detail, charged, fetched, expires, rows, and)                \
     "kept AS (INSERT INTO answers AS old(key, domain, body, code, detail, charged, fetched_ms,"    \
     " expires_ms) SELECT " key "::bytea, " domain ", " body ", " code ", " detail ", " charged     \
-    ", " fetched "::bigint, " expires "::bigint FROM " rows " WHERE " key " IS NOT NULL" unless    \
-    " ON CONFLICT (key) DO UPDATE SET domain = excluded.domain, body = excluded.body,"             \
-    " code = excluded.code, detail = excluded.detail, charged = excluded.charged,"                 \
-    " fetched_ms = excluded.fetched_ms, expires_ms = excluded.expires_ms"                          \
-    " WHERE excluded.body IS NOT NULL OR old.body IS NULL RETURNING xmax = 0 AS is_new) "
+    ", " fetched "::bigint, " expires "::bigint FROM " rows " WHERE " key " IS NOT NULL" and       \
+        " ON CONFLICT (key) DO UPDATE SET domain = excluded.domain, body = excluded.body,"         \
+        " code = excluded.code, detail = excluded.detail, charged = excluded.charged,"             \
+        " fetched_ms = excluded.fetched_ms, expires_ms = excluded.expires_ms"                      \
+        " WHERE excluded.body IS NOT NULL OR old.body IS NULL RETURNING key, xmax = 0 AS is_new) "
 #define NEW_ROWS "(SELECT count(*) FROM kept WHERE is_new)"
 
 /* Records for the owner what another process has deleted: the column `key` of `rows`. */
@@ -161,21 +163,34 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         DONE_IF(EXISTS("half") " OR (EXISTS(SELECT FROM batches WHERE number = $3)"
         " AND NOT EXISTS(SELECT FROM tasks WHERE batch = $2 AND tracking_id = ANY($4)))"),
 
-    [SQL_END_TASK] =
-        LEAD "ended AS (" SET_OUTCOME "tracking_id = $2 AND outcome IS NULL AND " MAY
-        " RETURNING batch, lookup_id, key, domain, company_name),"
-        " closed AS (UPDATE batches b SET state = 'over' FROM ended WHERE b.number = ended.batch"
-        " AND NOT EXISTS(SELECT FROM tasks t WHERE t.batch = b.number AND t.outcome IS NULL"
-        " AND t.tracking_id <> $2)), "
-        KEEP("$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "ended", "")
+    /* Neither a task nor a key occurs twice. See ends.c for the columns. */
+    [SQL_END_TASKS] =
+        LEAD "u AS MATERIALIZED (SELECT * FROM unnest((SELECT $2::text[]), $3::text[], $4::text[],"
+        " $5::text[], $6::text[], $7::bigint[], $8::bytea[], $9::text[], $10::text[], $11::text[],"
+        " $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::int[], $17::bytea[])"
+        " WITH ORDINALITY AS u(tracking_id, outcome, task_id, code, detail, ended_ms, key, domain,"
+        " body, error, words, charged, fetched_ms, expires_ms, parser, raw, place)),"
+        " ended AS (UPDATE tasks t SET outcome = u.outcome, task_id = u.task_id, code = u.code,"
+        " detail = u.detail, ended_ms = u.ended_ms FROM u WHERE t.tracking_id = u.tracking_id"
+        " AND t.outcome IS NULL AND " MAY " RETURNING t.tracking_id, t.batch, t.lookup_id,"
+        " t.key AS question, t.domain AS name, t.company_name),"
+        " closed AS (UPDATE batches SET state = 'over' WHERE number IN (SELECT batch FROM ended)"
+        " AND NOT EXISTS(SELECT FROM tasks t WHERE t.batch = number AND t.outcome IS NULL"
+        " AND t.tracking_id NOT IN (SELECT tracking_id FROM ended))), "
+        KEEP("key", "domain", "body", "error", "words", "charged", "fetched_ms", "expires_ms",
+             "u JOIN ended USING (tracking_id)", " ORDER BY key")
         ", raw AS (INSERT INTO raw_results(tracking_id, lookup_id, key, domain, company_name,"
-        " parser, stored_ms, body) SELECT $2, lookup_id, key, domain, company_name, $16::int,"
-        " $7, $17::bytea FROM ended WHERE $17 IS NOT NULL ON CONFLICT (tracking_id) DO UPDATE"
-        " SET id = excluded.id, parser = excluded.parser, stored_ms = excluded.stored_ms,"
-        " body = excluded.body) SELECT " HAS_LED ", CASE WHEN " EXISTS("ended")
-        " THEN 1::bigint WHEN " HAS_ENDED " THEN 2 ELSE 0 END, " NEW_ROWS ","
-        " $10 IS NOT NULL OR NOT EXISTS(SELECT FROM answers WHERE key = $8"
-        " AND body IS NOT NULL)",
+        " parser, stored_ms, body) SELECT tracking_id, lookup_id, question, name, company_name,"
+        " parser, ended_ms, raw FROM u JOIN ended USING (tracking_id) WHERE raw IS NOT NULL"
+        " ORDER BY place ON CONFLICT (tracking_id) DO UPDATE SET id = excluded.id,"
+        " parser = excluded.parser, stored_ms = excluded.stored_ms, body = excluded.body)"
+        " SELECT " HAS_LED ", CASE WHEN ended.batch IS NOT NULL THEN 1::bigint"
+        " WHEN EXISTS(SELECT FROM tasks t WHERE t.tracking_id = u.tracking_id"
+        " AND t.outcome = u.outcome AND t.task_id = u.task_id AND t.code = u.code) THEN 2 ELSE 0"
+        " END, coalesce(kept.is_new, false), u.body IS NOT NULL OR NOT EXISTS(SELECT FROM answers a"
+        " WHERE a.key = u.key AND a.body IS NOT NULL)"
+        " FROM u LEFT JOIN ended USING (tracking_id) LEFT JOIN kept ON kept.key = u.key"
+        " ORDER BY u.place",
     /* A batch whose tasks were all moved by splits is deleted. A response is not stored again,
      * because it may have been deleted since. */
     [SQL_END_BATCH] =

@@ -160,6 +160,7 @@ enum err pg_run(struct pg_store *s, const char *sql, PGresult **ret_rows, struct
 
 struct parameters {
     int n;
+    enum err err; /* of an array */
     const char *values[MAX_PARAMETERS];
     int lengths[MAX_PARAMETERS], formats[MAX_PARAMETERS];
     char numbers[MAX_PARAMETERS][24];
@@ -180,6 +181,16 @@ static void add_bytes(struct parameters *p, const void *bytes, size_t len)
     p->n++;
 }
 
+static void add_columns(struct parameters *p, struct pg_columns *columns)
+{
+    assert(p->n + (int)columns->n <= MAX_PARAMETERS);
+    for (size_t i = 0; i < columns->n; i++) {
+        p->values[p->n] = pg_column_text(columns, i);
+        if (!p->values[p->n++])
+            p->err = ERR_INTERNAL;
+    }
+}
+
 static void add(struct parameters *p, const char *kinds, va_list values)
 {
     for (; *kinds; kinds++) {
@@ -190,6 +201,8 @@ static void add(struct parameters *p, const char *kinds, va_list values)
             add_int(p, va_arg(values, int64_t));
         else if (*kinds == 'k')
             add_bytes(p, va_arg(values, const unsigned char *), HASH_SIZE);
+        else if (*kinds == 'a')
+            add_columns(p, va_arg(values, struct pg_columns *));
         else {
             const void *bytes = va_arg(values, const void *);
             add_bytes(p, bytes, va_arg(values, size_t));
@@ -232,7 +245,7 @@ static enum err execute(struct pg_store *s, PGresult **ret_rows, enum sql which,
 static enum err query(struct pg_store *s, PGresult **ret_rows, enum sql which,
                       const struct parameters *p)
 {
-    enum err err = pg_ready(s);
+    enum err err = p->err ? p->err : pg_ready(s);
 
     return err ? err : execute(s, ret_rows, which, p);
 }
