@@ -11,6 +11,7 @@
 #include "lookup/resolver.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define POLL_MS     INT64_C(1000)
 #define TRIM_MS     INT64_C(3600000)
@@ -196,9 +197,40 @@ static void news_read(struct store_call *call)
 
 /* ---- the heartbeat ---- */
 
+#define STORE_CONNECTED_EVENT "store_connected"
+
+/* Returns what the heartbeat shows. */
+static const char *event_of(const struct store_heartbeat_call *heartbeat, enum log_level *ret_level)
+{
+    *ret_level = LOG_ERROR;
+    if (heartbeat->link == STORE_LOST)
+        return "store_ownership_lost";
+    *ret_level = heartbeat->call.err ? LOG_WARN : LOG_INFO;
+    if (!heartbeat->call.err)
+        return STORE_CONNECTED_EVENT;
+    return heartbeat->link == STORE_DISCONNECTED ? "store_disconnected" : "store_write_failed";
+}
+
+/* Only a change; the engine starts with a store that is connected. */
+static void log_store(struct maintenance *maintenance)
+{
+    const struct store_heartbeat_call *heartbeat = &maintenance->heartbeat;
+    const char *before =
+        maintenance->store_event ? maintenance->store_event : STORE_CONNECTED_EVENT;
+    enum log_level level;
+
+    maintenance->store_event = event_of(heartbeat, &level);
+    if (strcmp(maintenance->store_event, before) != 0)
+        log_event(level, maintenance->store_event,
+                  LOG_STR("reason", *heartbeat->why.text ? heartbeat->why.text : NULL));
+}
+
 static void heartbeat_returned(struct store_call *call)
 {
-    container_of(call, struct maintenance, heartbeat.call)->has_heartbeat_in_flight = false;
+    struct maintenance *maintenance = container_of(call, struct maintenance, heartbeat.call);
+
+    maintenance->has_heartbeat_in_flight = false;
+    log_store(maintenance);
 }
 
 /* Not with the news, because a reader reads those. */

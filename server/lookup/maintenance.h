@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* maintenance.h - periodic work on the store.
  *
- * Every second: shows that the owner of the store is alive, if the store needs that; reads what
- * other processes (emailsd forget, pause, resume, resolve) have recorded, and applies it.
+ * Every second: shows that the owner of the store is alive, if the store needs that, and logs if
+ * the store was lost or can be used again; reads what other processes (emailsd forget, pause,
+ * resume, resolve) have recorded, and applies it.
  *
  * Every hour: deletes results that expired long ago, old raw results and old accounts; a jump of
  * the wall clock does not count. Results were paid for and must not be deleted because of a clock
@@ -46,6 +47,7 @@ struct maintenance {
     struct store_trim_call trimming;
     bool has_heartbeat_in_flight; /* it has not returned */
     struct store_heartbeat_call heartbeat;
+    const char *store_event; /* the last one that was logged; NULL = none */
     bool paused;
     bool is_unwritten; /* the pause was set here and is not persisted yet */
     bool is_writing;   /* it is being written, perhaps with an older value */

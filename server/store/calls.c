@@ -180,8 +180,21 @@ bool store_calls_stop(struct store_calls *calls, int64_t within_ms)
     return true;
 }
 
+static void not_busy(struct store_thread_health *health)
+{
+    health->is_busy = false;
+    health->busy_ms = 0;
+}
+
 struct store_health store_calls_health(const struct store_calls *calls, int64_t now_ms)
 {
-    return (struct store_health){store_thread_health(&calls->write_thread, now_ms),
-                                 store_thread_health(&calls->read_thread, now_ms)};
+    struct store_health health = {store_link(calls->writes.store),
+                                  store_thread_health(&calls->write_thread, now_ms),
+                                  store_thread_health(&calls->read_thread, now_ms)};
+
+    if (health.link == STORE_DISCONNECTED)
+        not_busy(&health.writes);
+    if (calls->reader && store_link(calls->reader) == STORE_DISCONNECTED)
+        not_busy(&health.reads);
+    return health;
 }

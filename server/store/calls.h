@@ -59,10 +59,10 @@ bool store_call_is_current(const struct store_call *call);
 /* ---- threads ---- */
 
 /* Starts the threads. From now on the store belongs to them, and its synchronous functions except
- * store_is_durable() must not be called. `completions` is borrowed: the inbox of the engine. All
- * calls that were posted inline must have returned. Returns ERR_SYSTEM if the system has no thread
- * or no descriptor left, or an error of store_open_reader(); `why` then has the message, and the
- * store is inline as before. */
+ * store_is_durable() and store_link() must not be called. `completions` is borrowed: the inbox of
+ * the engine. All calls that were posted inline must have returned. Returns ERR_SYSTEM if the
+ * system has no thread or no descriptor left, or an error of store_open_reader(); `why` then has
+ * the message, and the store is inline as before. */
 enum err store_calls_start(struct store_calls *calls, struct inbox *completions,
                            struct errmsg *why);
 
@@ -77,9 +77,11 @@ enum err store_calls_start(struct store_calls *calls, struct inbox *completions,
  */
 bool store_calls_stop(struct store_calls *calls, int64_t within_ms);
 
-/* Any thread. While the store is inline, nothing is busy and nothing waits. If `store` executes the
- * reads too, they count as `writes`. */
+/* Any thread. While the store is inline, nothing is busy and nothing waits. A thread whose handle
+ * is disconnected is not busy either: it connects, and each attempt has its limits. If `store`
+ * executes the reads too, they count as `writes`. */
 struct store_health {
+    enum store_link link; /* of the writes */
     struct store_thread_health writes, reads;
 };
 struct store_health store_calls_health(const struct store_calls *calls, int64_t now_ms);

@@ -43,8 +43,12 @@ void store_post_confirm_news(struct store_calls *calls, struct store_confirm_new
 
 static enum err execute_heartbeat(struct store *store, struct store_call *call)
 {
-    (void)call;
-    return store_heartbeat(store);
+    struct store_heartbeat_call *heartbeat = container_of(call, struct store_heartbeat_call, call);
+
+    *heartbeat->why.text = '\0';
+    enum err err = store_heartbeat(store, &heartbeat->why);
+    heartbeat->link = store_link(store);
+    return err;
 }
 
 void store_post_heartbeat(struct store_calls *calls, struct store_heartbeat_call *heartbeat)

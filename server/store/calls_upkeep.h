@@ -35,6 +35,8 @@ void store_post_confirm_news(struct store_calls *calls, struct store_confirm_new
 /* Only if store_needs_heartbeat(). */
 struct store_heartbeat_call {
     struct store_call call;
+    enum store_link link; /* result: after it */
+    struct errmsg why;    /* result after an error; "" = it has none */
 };
 void store_post_heartbeat(struct store_calls *calls, struct store_heartbeat_call *heartbeat);
 

@@ -20,7 +20,8 @@ struct store_driver {
     enum err (*open_reader)(struct store *, struct store **, struct errmsg *); /* may be NULL */
     enum err (*group_begin)(struct store *); /* NULL: the driver has no groups */
     enum err (*group_end)(struct store *);
-    enum err (*heartbeat)(struct store *); /* NULL: the driver needs none */
+    enum err (*heartbeat)(struct store *, struct errmsg *why); /* NULL: the driver needs none */
+    enum store_link (*link)(const struct store *);             /* NULL: always STORE_LOCAL */
     enum err (*begin_batch)(struct store *, const struct store_new_batch *);
     enum err (*sending)(struct store *, int64_t batch, int64_t day, const char *notify_token);
     enum err (*mark_not_sent)(struct store *, int64_t batch);

@@ -103,9 +103,14 @@ bool store_needs_heartbeat(const struct store *store)
     return store->driver->heartbeat != NULL;
 }
 
-enum err store_heartbeat(struct store *store)
+enum err store_heartbeat(struct store *store, struct errmsg *why)
 {
-    return store->driver->heartbeat(store);
+    return store->driver->heartbeat(store, why);
+}
+
+enum store_link store_link(const struct store *store)
+{
+    return store->driver->link ? store->driver->link(store) : STORE_LOCAL;
 }
 
 /* ---- groups ---- */

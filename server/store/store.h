@@ -85,8 +85,9 @@ enum err store_open_shared(const struct store_options *options, struct store **r
 
 /* Opens a second handle of the same content for another thread, which can only read. The caller
  * closes it before `store`. *ret_reader is NULL if the content has one handle only, as in memory.
- * After a failure of the disk, reads may fail until `store` has been used again. Returns
- * ERR_STORAGE_UNAVAILABLE or ERR_STORE_DAMAGED, and `why` says what to do. */
+ * After a failure of the disk, reads may fail until `store` has been used again. If a server
+ * is away, its first read connects. Returns ERR_STORAGE_UNAVAILABLE or ERR_STORE_DAMAGED, and `why`
+ * says what to do. */
 enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
 
 void store_close(struct store *store); /* NULL is a no-op */
@@ -96,9 +97,16 @@ void store_close(struct store *store); /* NULL is a no-op */
 bool store_is_durable(struct store *store);
 
 /* Owner in service only, every second if it must: shows other processes that it is alive, so that
- * none of them replaces it. Returns ERR_STORAGE_UNAVAILABLE also if it was replaced already. */
+ * none of them replaces it. Returns ERR_STORAGE_UNAVAILABLE also if it was replaced already; `why`
+ * then has the reason, unless it was replaced. */
 bool store_needs_heartbeat(const struct store *store);
-enum err store_heartbeat(struct store *store);
+enum err store_heartbeat(struct store *store, struct errmsg *why);
+
+/* How a handle reaches the content: in this process, or by a connection to a server. While it is
+ * disconnected, each call may try to connect, within the limits of the driver. STORE_LOST: another
+ * process owns the store now, until this one ends. Any thread, as above. */
+enum store_link { STORE_LOCAL, STORE_CONNECTED, STORE_DISCONNECTED, STORE_LOST };
+enum store_link store_link(const struct store *store);
 
 /* ---- groups ---- */
 

@@ -168,7 +168,7 @@ TEST(postgres_owner_in_service_waits_for_a_shorter_time)
 
     ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
     ck_assert_int_eq(pg_of(store)->wait_ms, PG_FIRST_MS);
-    ck_assert_int_eq(store_heartbeat(store), ERR_OK);
+    ck_assert_int_eq(store_heartbeat(store, &why), ERR_OK);
     ck_assert_int_eq(pg_of(store)->wait_ms, STORE_STATEMENT_MS);
     ck_assert_int_eq(pg_of(store)->connect_ms, STORE_STATEMENT_MS);
 }

@@ -12,11 +12,10 @@
 
 static struct store *reader;
 static int64_t batch;
+static struct errmsg why;
 
 static void setup(void)
 {
-    struct errmsg why = {""};
-
     store_fixture_setup();
     store = store_open_roomy(postgres_server_url());
     batch = store_add_batch(store, 0, 10);
@@ -98,10 +97,10 @@ TEST(postgres_owner_sends_heartbeats_and_its_reader_does_not)
     store_news_since(reader, 0);
     ck_assert(is_true(IS_OLD));
     ck_assert(store_needs_heartbeat(store));
-    ck_assert_int_eq(store_heartbeat(store), ERR_OK);
+    ck_assert_int_eq(store_heartbeat(store, &why), ERR_OK);
     ck_assert(!is_true(IS_OLD));
     is_true(MAKE_OLD);
-    ck_assert_int_eq(store_heartbeat(store), ERR_OK); /* also in the same second */
+    ck_assert_int_eq(store_heartbeat(store, &why), ERR_OK); /* also in the same second */
     ck_assert(!is_true(IS_OLD));
 }
 
@@ -109,6 +108,6 @@ TEST(postgres_owner_learns_by_its_heartbeat_that_it_was_replaced)
 {
     is_true("UPDATE leadership SET epoch = epoch + 1, leader = 'other'");
     for (int i = 0; i < 2; i++)
-        ck_assert_int_eq(store_heartbeat(store), ERR_STORAGE_UNAVAILABLE);
+        ck_assert_int_eq(store_heartbeat(store, &why), ERR_STORAGE_UNAVAILABLE);
     ck_assert_int_eq(store_kept(reader, 0), ERR_OK);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_postgres_shared.c - tests that the owner of a store in PostgreSQL and another process do not
  * wait for each other. */
+#include "base/errmsg.h"
 #include "base/mem.h"
 #include "tests/unit/operator_session.h"
 #include "tests/unit/store_fixture.h"
@@ -63,6 +64,7 @@ TEST(shared_owner_sends_heartbeats_while_another_process_writes)
 {
     PGconn *conn = operator_session();
     enum err err = ERR_INTERNAL;
+    struct errmsg why;
     pthread_t thread;
 
     ck_assert_int_eq(store_set_paused(store, true), ERR_OK);
@@ -74,7 +76,7 @@ TEST(shared_owner_sends_heartbeats_while_another_process_writes)
         !operator_run_once("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
         ;
     int64_t before = last_heartbeat();
-    ck_assert_int_eq(store_heartbeat(store), ERR_OK);
+    ck_assert_int_eq(store_heartbeat(store, &why), ERR_OK);
     ck_assert_int_gt(last_heartbeat(), before);
     ck_assert_int_eq(store_forget_key(store, store_key_of(0)), ERR_OK);
     operator_run(conn, "ROLLBACK");

@@ -91,7 +91,7 @@ static PGconn *start(const struct store_options *options, size_t host)
     PGconn *conn = NULL;
 
     ck_assert_msg(!pg_target_new(options, &target, &why), "%s", why.text);
-    ck_assert_int_eq(pg_target_start(target, host, &conn, &why), ERR_OK);
+    ck_assert_int_eq(pg_target_start(target, host, NULL, &conn, &why), ERR_OK);
     pg_target_free(target);
     return conn;
 }

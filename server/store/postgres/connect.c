@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* connect.c - see postgres.h. Opens the connection, and configures its session.
+/* connect.c - see postgres.h. Opens the connection to the first host that can be used, and
+ * configures its session.
  *
  * The session must be this process's own: a pooler that gives each transaction another server
  * session would lose the settings below, durability included. A setting of our own marks the
@@ -8,7 +9,6 @@
 
 #include "base/id.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,12 +37,25 @@
     " IN ('off', 'local', 'remote_write') THEN 'on'"                                               \
     " ELSE current_setting('synchronous_commit') END, false)"
 
+void pg_note_link(struct pg_store *s)
+{
+    atomic_store(&s->link, s->is_lost ? STORE_LOST
+                           : s->conn  ? STORE_CONNECTED
+                                      : STORE_DISCONNECTED);
+}
+
+enum store_link pg_link(const struct store *store)
+{
+    return (enum store_link)atomic_load(&((const struct pg_store *)store)->link);
+}
+
 void pg_disconnect(struct pg_store *s)
 {
     PQfinish(s->conn);
     s->conn = NULL;
     memset(s->is_prepared, 0, sizeof s->is_prepared);
     s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
+    pg_note_link(s);
 }
 
 /* A commit that was cancelled while it waited for the synchronous standby succeeds with a
@@ -55,42 +68,6 @@ static void receive_notice(void *arg, const PGresult *notice)
 
     if (severity && state && strcmp(severity, "WARNING") == 0 && strcmp(state, "01000") == 0)
         s->is_unsure = true;
-}
-
-/* ---- one host ---- */
-
-static enum err await_connection(PGconn *conn, int64_t until_ms, struct errmsg *why)
-{
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-
-    while (PQstatus(conn) != CONNECTION_BAD && status != PGRES_POLLING_FAILED &&
-           status != PGRES_POLLING_OK) {
-        if (!pg_wait(conn, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms)) {
-            errmsg_set(why, "PostgreSQL: no reply from '%.200s' in time", PQhost(conn));
-            return ERR_STORAGE_UNAVAILABLE;
-        }
-        status = PQconnectPoll(conn);
-    }
-    if (status == PGRES_POLLING_OK && PQsetnonblocking(conn, 1) == 0)
-        return ERR_OK;
-    pg_explain(why, PQerrorMessage(conn));
-    return ERR_STORAGE_UNAVAILABLE;
-}
-
-static enum err connect_to(struct pg_store *s, size_t host, struct errmsg *why)
-{
-    PGconn *conn;
-    enum err err = pg_target_start(s->target, host, &conn, why);
-
-    if (!err)
-        err = await_connection(conn, pg_now_ms() + s->connect_ms, why);
-    else
-        return err;
-    if (err)
-        PQfinish(conn);
-    else
-        s->conn = conn;
-    return err;
 }
 
 /* ---- the session ---- */
@@ -138,21 +115,32 @@ static enum err configure(struct pg_store *s, struct errmsg *why)
     return err ? err : check_session(s, why);
 }
 
+static enum err open_session(struct pg_store *s, size_t host, struct errmsg *why)
+{
+    enum err err = pg_dial(s, host, why);
+
+    if (!err)
+        err = configure(s, why);
+    if (err && s->conn)
+        pg_disconnect(s);
+    return err;
+}
+
+/* If one of the hosts is away, it may be the right one. */
 enum err pg_connect(struct pg_store *s, struct errmsg *why)
 {
+    bool is_away = false;
     enum err err = ERR_STORAGE_UNAVAILABLE;
 
     for (size_t i = 0; i < pg_target_hosts(s->target) && err; i++) {
-        err = connect_to(s, i, why);
-        if (!err)
-            err = configure(s, why);
-        if (err && s->conn)
-            pg_disconnect(s);
+        err = open_session(s, i, why);
+        is_away = is_away || err == ERR_STORAGE_UNAVAILABLE;
     }
     if (err)
         s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
     s->heartbeat_ms = 0; /* the owner has a new session to report */
-    return err;
+    pg_note_link(s);
+    return err && is_away ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
 /* Detects a connection that broke since the last statement, before it costs one. */
@@ -164,12 +152,11 @@ static void check_connection(struct pg_store *s)
 
 enum err pg_ready(struct pg_store *s)
 {
-    struct errmsg why;
     enum err err = ERR_OK;
 
     check_connection(s);
     if (!s->conn)
-        err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &why);
+        err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &s->why);
     if (err)
         return ERR_STORAGE_UNAVAILABLE;
     return s->epoch ? pg_heartbeat_if_due(s) : ERR_OK;

@@ -86,22 +86,26 @@ enum err pg_heartbeat_if_due(struct pg_store *s)
     if (s->is_lost || (s->heartbeat_ms && now_ms - s->heartbeat_ms < HEARTBEAT_MS))
         return ERR_OK;
     s->heartbeat_ms = now_ms;
-    enum err err = pg_write_int(s, &is_marked, SQL_HEARTBEAT, "t", s->session);
-    if (!err && !is_marked)
+    s->heartbeat_err = pg_write_int(s, &is_marked, SQL_HEARTBEAT, "t", s->session);
+    if (!s->heartbeat_err && !is_marked)
         pg_disconnect(s);
     return s->conn ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
 /* The first one begins the service: from then on, a server that does not reply must not delay the
  * owner for long. */
-enum err pg_heartbeat(struct store *store)
+enum err pg_heartbeat(struct store *store, struct errmsg *why)
 {
     struct pg_store *s = pg_of(store);
 
-    s->wait_ms = s->connect_ms = s->service_ms;
+    s->wait_ms = s->service_ms;
     s->heartbeat_ms = 0; /* although the last one may be less than a second old */
     enum err err = pg_ready(s);
-    return s->is_lost ? ERR_STORAGE_UNAVAILABLE : err;
+    if (!err)
+        err = s->is_lost ? ERR_STORAGE_UNAVAILABLE : s->heartbeat_err;
+    if (err)
+        *why = s->why;
+    return err;
 }
 
 void pg_release(struct pg_store *s)

@@ -18,6 +18,8 @@ static void pg_close(struct store *store)
 
     pg_release(s);
     PQfinish(s->conn);
+    for (size_t i = 0; i < PG_MAX_HOSTS; i++)
+        host_lookup_free(s->lookups[i]);
     if (!s->is_reader)
         pg_target_free(s->target);
     free(s);
@@ -30,6 +32,7 @@ static const struct store_driver driver = {
     .is_durable = is_durable,
     .open_reader = open_reader,
     .heartbeat = pg_heartbeat,
+    .link = pg_link,
     .begin_batch = pg_begin_batch,
     .sending = pg_sending,
     .mark_not_sent = pg_mark_not_sent,
@@ -70,19 +73,22 @@ static const struct store_driver driver = {
     .stats = pg_stats,
 };
 
-static struct pg_store *new_store(struct pg_target *target, const struct store_options *options)
+/* An owner tries again until it can connect, so its first attempts are as short as all. */
+static struct pg_store *new_store(struct pg_target *target, const struct store_options *options,
+                                  bool is_owner)
 {
     struct pg_store *s = xcalloc(1, sizeof *s);
 
     s->store.driver = &driver;
     s->target = target;
     s->wait_ms = PG_COMMAND_MS;
-    s->connect_ms = options->statement_ms ? options->statement_ms : PG_FIRST_MS;
     s->service_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
+    s->connect_ms = is_owner ? s->service_ms : PG_FIRST_MS;
+    pg_note_link(s);
     return s;
 }
 
-/* The owner is in service, and so is its reader. */
+/* The owner is in service, and so is its reader: if it cannot connect now, its first read does. */
 static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
 {
     const struct pg_store *s = pg_of(store);
@@ -92,12 +98,10 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
     reader->target = s->target;
     reader->is_reader = true;
     reader->wait_ms = reader->connect_ms = reader->service_ms = s->service_ms;
-    enum err err = pg_connect(reader, why);
-    if (err)
-        pg_close(&reader->store);
-    else
-        *ret_reader = &reader->store;
-    return err;
+    if (pg_connect(reader, why))
+        reader->why = *why;
+    *ret_reader = &reader->store;
+    return ERR_OK;
 }
 
 /* Counts rows for the limits, and discards changes recorded for an earlier owner, whose memory is
@@ -131,7 +135,7 @@ static enum err own(struct pg_store *s, const struct store_options *options, str
     enum err err = pg_claim(s, why);
     if (!err)
         err = take_stock(s, why);
-    s->wait_ms = s->connect_ms;
+    s->wait_ms = options->statement_ms ? options->statement_ms : PG_FIRST_MS;
     return err;
 }
 
@@ -143,7 +147,7 @@ static enum err open_store(const struct store_options *options, bool is_owner,
 
     if (err)
         return err;
-    struct pg_store *s = new_store(target, options);
+    struct pg_store *s = new_store(target, options, is_owner);
     err = pg_connect(s, why);
     if (!err)
         err = pg_prepare_schema(s, is_owner, why);

@@ -21,14 +21,18 @@
 
 #include "base/buf.h"
 #include "base/errmsg.h"
+#include "base/host_lookup.h"
 #include "base/id.h"
 #include "store/driver.h"
 #include "store/words.h"
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define PG_MAX_HOSTS 8
 
 enum sql {
     /* ownership */
@@ -99,21 +103,25 @@ extern const char *const pg_statements[SQL_STATEMENTS];
 struct pg_target;
 
 struct pg_store {
-    struct store store;               /* must be first */
-    struct pg_target *target;         /* borrowed by a reader */
-    PGconn *conn;                     /* NULL = not connected */
-    bool is_prepared[SQL_STATEMENTS]; /* on this connection */
-    bool is_unsure;                   /* a commit did not wait for the standby */
-    int64_t wait_ms;                  /* for one statement */
-    int64_t connect_ms;               /* for one host to connect */
-    int64_t service_ms;               /* both, of an owner in service */
-    int64_t retry_ms;                 /* no connection is opened before; monotonic */
-    char session[ID_TEXT];            /* marks the connection, to detect a pooler */
-    char id[ID_TEXT];                 /* of this opening of the store */
-    int64_t epoch;                    /* 0 = not the owner */
-    bool is_reader;                   /* of the owner: it must not write */
-    bool is_lost;                     /* another process is the owner now */
-    int64_t heartbeat_ms;             /* when the last one was sent; monotonic */
+    struct store store;       /* must be first */
+    struct pg_target *target; /* borrowed by a reader */
+    PGconn *conn;             /* NULL = not connected */
+    atomic_int link;          /* enum store_link, for other threads; see pg_note_link() */
+    struct errmsg why;        /* of the last statement or connection that failed */
+    struct host_lookup *lookups[PG_MAX_HOSTS]; /* that have not ended in time; NULL = none */
+    bool is_prepared[SQL_STATEMENTS];          /* on this connection */
+    bool is_unsure;                            /* a commit did not wait for the standby */
+    int64_t wait_ms;                           /* for one statement */
+    int64_t connect_ms;                        /* for one host to be resolved, and to connect */
+    int64_t service_ms;                        /* both, of an owner in service */
+    int64_t retry_ms;                          /* no connection is opened before; monotonic */
+    char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
+    char id[ID_TEXT];                          /* of this opening of the store */
+    int64_t epoch;                             /* 0 = not the owner */
+    bool is_reader;                            /* of the owner: it must not write */
+    bool is_lost;                              /* another process is the owner now */
+    int64_t heartbeat_ms;                      /* when the last one was sent; monotonic */
+    enum err heartbeat_err;                    /* what came of it */
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     bool must_count;            /* another process has deleted results */
@@ -125,7 +133,7 @@ static inline struct pg_store *pg_of(struct store *handle)
 }
 
 #define PG_COMMAND_MS INT64_C(600000) /* that of a command, and while the store is opened */
-#define PG_FIRST_MS   INT64_C(10000)  /* for one host, while the store is opened */
+#define PG_FIRST_MS   INT64_C(10000)  /* for one host of a command; to read before the service */
 #define PG_LEASE_MS   INT64_C(5000)   /* an owner whose last heartbeat is older may be replaced */
 
 /* ---- wire.c: statements ---- */
@@ -212,16 +220,33 @@ void pg_target_free(struct pg_target *target); /* NULL is a no-op */
 const char *pg_target_schema(const struct pg_target *target);
 size_t pg_target_hosts(const struct pg_target *target);
 
-/* Begins to connect to the i-th host. The caller owns *ret_conn. */
-enum err pg_target_start(const struct pg_target *target, size_t i, PGconn **ret_conn,
-                         struct errmsg *why);
+/* Returns the name of the i-th host, which must be resolved; NULL if that is not so: it has an
+ * address, or is a folder with a socket. */
+const char *pg_target_name(const struct pg_target *target, size_t i);
+
+/* Begins to connect to the i-th host. `address` is that of its name; NULL = it has none. The caller
+ * owns *ret_conn. */
+enum err pg_target_start(const struct pg_target *target, size_t i, const char *address,
+                         PGconn **ret_conn, struct errmsg *why);
+
+/* ---- dial.c: one host ---- */
+
+/* Connects to the i-th host. Errors as pg_connect(). */
+enum err pg_dial(struct pg_store *s, size_t host, struct errmsg *why);
 
 /* ---- connect.c: the connection ---- */
 
 /* Connects if there is no connection. Must be called before every statement. */
 enum err pg_ready(struct pg_store *s);
+
+/* Returns ERR_STORE_REFUSED if the operator must change something first, for example the password;
+ * ERR_STORAGE_UNAVAILABLE if it may work later. `why` has the reason of the last host. */
 enum err pg_connect(struct pg_store *s, struct errmsg *why);
 void pg_disconnect(struct pg_store *s);
+
+/* Publishes for other threads whether the store is connected, or lost to another process. */
+void pg_note_link(struct pg_store *s);
+enum store_link pg_link(const struct store *store);
 
 /* ---- schema.c ---- */
 
@@ -234,7 +259,7 @@ int pg_schema_version(void);
 enum err pg_claim(struct pg_store *s, struct errmsg *why);
 enum err pg_heartbeat_if_due(struct pg_store *s);
 void pg_release(struct pg_store *s);
-enum err pg_heartbeat(struct store *store);
+enum err pg_heartbeat(struct store *store, struct errmsg *why);
 
 /* ---- the parts ---- */
 

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_HOSTS      8
 #define MAX_PARAMETERS 60
 #define SYSTEM_CA      "/etc/ssl/certs/ca-certificates.crt"
 #define DEFAULT_SCHEMA "emailsd"
@@ -26,7 +25,7 @@ struct pg_target {
     PQconninfoOption *options; /* of the URL */
     char *schema, *password_file;
     size_t n_hosts;
-    char *hosts[MAX_HOSTS], *addresses[MAX_HOSTS], *ports[MAX_HOSTS]; /* "" = not given */
+    char *hosts[PG_MAX_HOSTS], *addresses[PG_MAX_HOSTS], *ports[PG_MAX_HOSTS]; /* "" = not given */
 };
 
 static enum err reject(struct errmsg *why, const char *words)
@@ -62,9 +61,9 @@ static const char *option(const struct pg_target *target, const char *name)
 
 /* Splits a list with commas; an element may be empty. Returns the number, 0 if there are too
  * many. */
-static size_t split(const char *list, char *parts[static MAX_HOSTS])
+static size_t split(const char *list, char *parts[static PG_MAX_HOSTS])
 {
-    for (size_t n = 0; n < MAX_HOSTS; n++) {
+    for (size_t n = 0; n < PG_MAX_HOSTS; n++) {
         size_t len = strcspn(list, ",");
         parts[n] = xstrndup(list, len);
         if (!list[len])
@@ -75,7 +74,8 @@ static size_t split(const char *list, char *parts[static MAX_HOSTS])
 }
 
 /* Fewer addresses or ports than hosts: the only one is for all, as in libpq. */
-static enum err spread(char *parts[static MAX_HOSTS], size_t n, size_t n_hosts, struct errmsg *why)
+static enum err spread(char *parts[static PG_MAX_HOSTS], size_t n, size_t n_hosts,
+                       struct errmsg *why)
 {
     if (n != 1 && n != n_hosts)
         return reject(why, "the URL must have as many ports and addresses as hosts");
@@ -155,7 +155,7 @@ void pg_target_free(struct pg_target *target)
 {
     if (!target)
         return;
-    for (size_t i = 0; i < MAX_HOSTS; i++) {
+    for (size_t i = 0; i < PG_MAX_HOSTS; i++) {
         free(target->hosts[i]);
         free(target->addresses[i]);
         free(target->ports[i]);
@@ -196,6 +196,13 @@ static void set(struct parameters *p, const char *name, const char *value)
     p->values[p->n++] = value;
 }
 
+const char *pg_target_name(const struct pg_target *target, size_t i)
+{
+    const char *host = target->hosts[i];
+
+    return *target->addresses[i] || !*host || *host == '/' || *host == '@' ? NULL : host;
+}
+
 static bool is_local(const char *host, const char *address)
 {
     const char *name = *address ? address : host;
@@ -226,30 +233,32 @@ static void set_defaults(struct parameters *p, const struct pg_target *target, s
     set(p, "keepalives_idle", "10");
     set(p, "keepalives_interval", "3");
     set(p, "keepalives_count", "3");
+    set(p, "tcp_user_timeout", "10000");
     set(p, "fallback_application_name", "emailsd");
     if (target->n_hosts > 1)
         set(p, "target_session_attrs", "read-write");
 }
 
-static void set_host(struct parameters *p, const struct pg_target *target, size_t i)
+static void set_host(struct parameters *p, const struct pg_target *target, size_t i,
+                     const char *address)
 {
     for (const PQconninfoOption *o = target->options; o->keyword; o++)
         if (o->val)
             set(p, o->keyword, o->val);
     set(p, "host", target->hosts[i]);
-    set(p, "hostaddr", target->addresses[i]);
+    set(p, "hostaddr", address ? address : target->addresses[i]);
     set(p, "port", target->ports[i]);
     set(p, "client_encoding", "UTF8");
 }
 
-enum err pg_target_start(const struct pg_target *target, size_t i, PGconn **ret_conn,
-                         struct errmsg *why)
+enum err pg_target_start(const struct pg_target *target, size_t i, const char *address,
+                         PGconn **ret_conn, struct errmsg *why)
 {
     struct parameters p = {0};
     struct secret *password = NULL;
 
     set_defaults(&p, target, i);
-    set_host(&p, target, i);
+    set_host(&p, target, i, address);
     if (target->password_file) { /* read for each connection, because it may change */
         if (secret_from_file(target->password_file, &password, why))
             return ERR_STORAGE_UNAVAILABLE;

@@ -138,8 +138,10 @@ static enum err end(struct pg_store *s, PGresult *rows, PGresult **ret_rows, str
     }
 
     enum err err = rows ? judge(rows) : ERR_STORAGE_UNAVAILABLE;
-    pg_explain(why,
+    pg_explain(&s->why,
                rows ? PQresultErrorMessage(rows) : "no reply in time, or the connection broke");
+    if (why)
+        *why = s->why;
     if (!rows || is_broken(s->conn, rows))
         pg_disconnect(s);
     PQclear(rows);
@@ -261,12 +263,19 @@ enum err pg_query(struct pg_store *s, PGresult **ret_rows, enum sql which, const
     return query(s, ret_rows, which, &p);
 }
 
+/* Another process is the owner now. */
+static void lose(struct pg_store *s)
+{
+    s->is_lost = s->epoch != 0;
+    pg_note_link(s);
+}
+
 /* Returns an error if the process may not write any more, or if the commit is not to be relied
  * on. */
 static enum err check_write(struct pg_store *s, const PGresult *rows)
 {
     if (PQntuples(rows) == 0 || pg_int(rows, 0, 0) == 0)
-        s->is_lost = s->epoch != 0;
+        lose(s);
     else if (!s->is_unsure)
         return ERR_OK;
     return ERR_STORAGE_UNAVAILABLE;
