@@ -142,7 +142,7 @@ TEST(postgres_lost_connection_is_replaced)
         await_write();
         ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
     }
-    ck_assert_int_eq(pg_of(store)->epoch, 1);
+    ck_assert_int_gt(pg_of(store)->epoch, 1); /* one for each connection */
 }
 
 TEST(postgres_statement_ends_at_its_limit)

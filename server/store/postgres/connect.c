@@ -44,6 +44,12 @@ void pg_note_link(struct pg_store *s)
                                       : STORE_DISCONNECTED);
 }
 
+void pg_lose(struct pg_store *s)
+{
+    s->is_lost = s->epoch != 0;
+    pg_note_link(s);
+}
+
 enum store_link pg_link(const struct store *store)
 {
     return (enum store_link)atomic_load(&((const struct pg_store *)store)->link);
@@ -139,6 +145,7 @@ enum err pg_connect(struct pg_store *s, struct errmsg *why)
     if (err)
         s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
     s->heartbeat_ms = 0; /* the owner has a new session to report */
+    s->must_renew = s->epoch != 0;
     pg_note_link(s);
     return err && is_away ? ERR_STORAGE_UNAVAILABLE : err;
 }

@@ -6,6 +6,10 @@
  * changes nothing any more. A lock of the session would not be enough: the server gives it up when
  * it closes the connection, while the process still relies on it.
  *
+ * The owner also takes a new epoch for each connection, before it writes. A statement whose reply
+ * did not come in time may still be executed, for example by a server that was stopped. Taking the
+ * epoch waits for such a statement, and if it begins later, its epoch is over.
+ *
  * The owner sends a heartbeat every second while it is in service, and before that at most once a
  * second, in front of other statements. A new process
  * takes over if the owner has released the store, if its heartbeat is older than PG_LEASE_MS, or
@@ -77,18 +81,45 @@ enum err pg_claim(struct pg_store *s, struct errmsg *why)
     return ERR_STORE_BUSY;
 }
 
-/* A session without our mark is not the one that was configured. A server that rejects the write
- * may still be read. */
+/* Takes an epoch for the connection. */
+static enum err renew(struct pg_store *s)
+{
+    autorows PGresult *rows = NULL;
+    int64_t epoch = (s->last_epoch > s->epoch ? s->last_epoch : s->epoch) + 1;
+
+    s->last_epoch = epoch;
+    enum err err = pg_query(s, &rows, SQL_RENEW, "ti", s->id, epoch);
+    if (err)
+        return err;
+    if (!pg_int(rows, 0, 1))
+        pg_lose(s);
+    if (!pg_int(rows, 0, 0) || s->is_unsure)
+        return ERR_STORAGE_UNAVAILABLE;
+    s->epoch = epoch;
+    s->must_renew = false;
+    return ERR_OK;
+}
+
+/* A session without our mark is not the one that was configured. */
+static enum err beat(struct pg_store *s)
+{
+    int64_t is_marked = 0;
+    enum err err = pg_write_int(s, &is_marked, SQL_HEARTBEAT, "t", s->session);
+
+    if (!err && !is_marked)
+        pg_disconnect(s);
+    return err;
+}
+
+/* A server that rejects the write may still be read. */
 enum err pg_heartbeat_if_due(struct pg_store *s)
 {
-    int64_t now_ms = pg_now_ms(), is_marked = 0;
+    int64_t now_ms = pg_now_ms();
 
     if (s->is_lost || (s->heartbeat_ms && now_ms - s->heartbeat_ms < HEARTBEAT_MS))
         return ERR_OK;
     s->heartbeat_ms = now_ms;
-    s->heartbeat_err = pg_write_int(s, &is_marked, SQL_HEARTBEAT, "t", s->session);
-    if (!s->heartbeat_err && !is_marked)
-        pg_disconnect(s);
+    s->heartbeat_err = s->must_renew ? renew(s) : beat(s);
     return s->conn ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 

@@ -12,7 +12,8 @@
  * 0.1 to 0.5 s. Every write may be repeated.
  *
  * The owner has an epoch, see ownership.c. Each of its writes takes effect only while the epoch is
- * the current one.
+ * the current one. So a statement of a closed connection takes effect before the first write of the
+ * next one, or never.
  *
  * One thread uses a handle. A reader of the owner has its own connection, and no epoch: each of its
  * writes fails. */
@@ -39,6 +40,7 @@ enum sql {
     SQL_CLAIM,
     SQL_LOOK_AT_OWNER,
     SQL_HEARTBEAT,
+    SQL_RENEW,
     SQL_RELEASE,
     SQL_IS_OWNED,
     /* the journal */
@@ -117,7 +119,9 @@ struct pg_store {
     int64_t retry_ms;                          /* no connection is opened before; monotonic */
     char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
     char id[ID_TEXT];                          /* of this opening of the store */
-    int64_t epoch;                             /* 0 = not the owner */
+    int64_t epoch;                             /* of this connection; 0 = not the owner */
+    int64_t last_epoch;                        /* that a connection has tried to take */
+    bool must_renew;                           /* the connection has no epoch yet: no writes */
     bool is_reader;                            /* of the owner: it must not write */
     bool is_lost;                              /* another process is the owner now */
     int64_t heartbeat_ms;                      /* when the last one was sent; monotonic */
@@ -243,6 +247,9 @@ enum err pg_ready(struct pg_store *s);
  * ERR_STORAGE_UNAVAILABLE if it may work later. `why` has the reason of the last host. */
 enum err pg_connect(struct pg_store *s, struct errmsg *why);
 void pg_disconnect(struct pg_store *s);
+
+/* Notes that another process is the owner now. */
+void pg_lose(struct pg_store *s);
 
 /* Publishes for other threads whether the store is connected, or lost to another process. */
 void pg_note_link(struct pg_store *s);

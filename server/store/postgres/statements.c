@@ -96,6 +96,11 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         "WITH lead AS (UPDATE leadership SET " SESSION
         " WHERE epoch = $1::bigint RETURNING 1) SELECT " HAS_LED
         ", current_setting('emailsd.session', true) = $2",
+    /* The number also exceeds those that were tried in vain: a late statement changes nothing. */
+    [SQL_RENEW] =
+        "WITH renewed AS (UPDATE leadership SET epoch = $2::bigint, " SESSION
+        " WHERE leader = $1 AND epoch < $2 RETURNING 1) SELECT " COUNT("renewed")
+        ", EXISTS(SELECT FROM leadership WHERE leader = $1)",
     [SQL_RELEASE] =
         "WITH lead AS (UPDATE leadership SET leader = '' WHERE epoch = $1::bigint"
         " RETURNING 1) SELECT " HAS_LED,

@@ -244,14 +244,6 @@ static enum err execute(struct pg_store *s, PGresult **ret_rows, enum sql which,
     return end(s, rows, ret_rows, NULL);
 }
 
-static enum err query(struct pg_store *s, PGresult **ret_rows, enum sql which,
-                      const struct parameters *p)
-{
-    enum err err = p->err ? p->err : pg_ready(s);
-
-    return err ? err : execute(s, ret_rows, which, p);
-}
-
 enum err pg_query(struct pg_store *s, PGresult **ret_rows, enum sql which, const char *kinds, ...)
 {
     struct parameters p = {0};
@@ -260,14 +252,8 @@ enum err pg_query(struct pg_store *s, PGresult **ret_rows, enum sql which, const
     va_start(values, kinds);
     add(&p, kinds, values);
     va_end(values);
-    return query(s, ret_rows, which, &p);
-}
-
-/* Another process is the owner now. */
-static void lose(struct pg_store *s)
-{
-    s->is_lost = s->epoch != 0;
-    pg_note_link(s);
+    enum err err = p.err ? p.err : pg_ready(s);
+    return err ? err : execute(s, ret_rows, which, &p);
 }
 
 /* Returns an error if the process may not write any more, or if the commit is not to be relied
@@ -275,7 +261,7 @@ static void lose(struct pg_store *s)
 static enum err check_write(struct pg_store *s, const PGresult *rows)
 {
     if (PQntuples(rows) == 0 || pg_int(rows, 0, 0) == 0)
-        lose(s);
+        pg_lose(s);
     else if (!s->is_unsure)
         return ERR_OK;
     return ERR_STORAGE_UNAVAILABLE;
@@ -287,11 +273,11 @@ static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql whi
     struct parameters p = {0};
     PGresult *rows = NULL;
 
-    if (s->is_lost || s->is_reader)
+    if (s->is_lost || s->is_reader || pg_ready(s) || s->must_renew)
         return ERR_STORAGE_UNAVAILABLE;
-    add_int(&p, s->epoch);
+    add_int(&p, s->epoch); /* of the connection that pg_ready() has found or opened */
     add(&p, kinds, values);
-    enum err err = query(s, &rows, which, &p);
+    enum err err = p.err ? p.err : execute(s, &rows, which, &p);
     if (!err)
         err = check_write(s, rows);
     if (!err && ret_rows)
