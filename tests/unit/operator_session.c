@@ -38,13 +38,15 @@ int64_t operator_run(PGconn *conn, const char *sql)
 
 void operator_hold(PGconn *conn, const char *statement, const char *const *values, size_t n)
 {
-    char epoch[24];
+    char epoch[24], owner[80];
     const char *all[MAX_VALUES] = {epoch};
 
     ck_assert_uint_lt(n, MAX_VALUES);
     for (size_t i = 0; i < n; i++)
         all[i + 1] = values[i];
     snprintf(epoch, sizeof epoch, "%lld", (long long)pg_of(store)->epoch);
+    snprintf(owner, sizeof owner, "SET emailsd.owner = '%s'", pg_of(store)->id);
+    operator_run(conn, owner);
     operator_run(conn, "BEGIN");
     PGresult *rows = PQexecParams(conn, statement, (int)n + 1, NULL, all, NULL, NULL, 0);
     ck_assert_msg(PQresultStatus(rows) == PGRES_TUPLES_OK, "%s", PQerrorMessage(conn));

@@ -3,8 +3,8 @@
  * configures its session.
  *
  * The session must be this process's own: a pooler that gives each transaction another server
- * session would lose the settings below, durability included. A setting of our own marks the
- * session; each heartbeat looks for it. */
+ * session would lose the settings below, durability included. Settings of our own mark
+ * the session; each write of the owner looks for its id there. */
 #include "store/postgres/postgres.h"
 
 #include "base/id.h"
@@ -22,6 +22,7 @@
  * `synchronous_commit` that the operator has set higher stays. */
 #define SETTINGS                                                                                   \
     "SELECT set_config('emailsd.session', '%s', false),"                                           \
+    " set_config('emailsd.owner', '%s', false),"                                                   \
     " set_config('search_path', '\"%s\", pg_temp', false),"                                        \
     " set_config('jit', 'off', false),"                                                            \
     " set_config('default_transaction_isolation', 'read committed', false),"                       \
@@ -46,7 +47,7 @@ void pg_note_link(struct pg_store *s)
 
 void pg_lose(struct pg_store *s)
 {
-    s->is_lost = s->epoch != 0;
+    s->is_lost = true;
     pg_note_link(s);
 }
 
@@ -110,11 +111,11 @@ static enum err check_session(struct pg_store *s, struct errmsg *why)
 
 static enum err configure(struct pg_store *s, struct errmsg *why)
 {
-    char settings[sizeof SETTINGS + ID_TEXT + 64];
+    char settings[sizeof SETTINGS + 2 * ID_TEXT + 64];
 
     id_new(s->session);
     PQsetNoticeReceiver(s->conn, receive_notice, s);
-    snprintf(settings, sizeof settings, SETTINGS, s->session, pg_target_schema(s->target));
+    snprintf(settings, sizeof settings, SETTINGS, s->session, s->id, pg_target_schema(s->target));
     enum err err = check_server(s, why);
     if (!err)
         err = pg_run(s, settings, NULL, why);

@@ -47,7 +47,7 @@ static enum err try_to_claim(struct pg_store *s, int64_t silent_since)
 
     if (!err && PQntuples(rows) > 0)
         s->epoch = pg_int(rows, 0, 0);
-    return err;
+    return s->epoch && s->is_unsure ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
 static enum err await_silence(struct pg_store *s)
@@ -93,6 +93,8 @@ static enum err renew(struct pg_store *s)
         return err;
     if (!pg_int(rows, 0, 1))
         pg_lose(s);
+    if (!s->is_lost && !pg_int(rows, 0, 0))
+        pg_disconnect(s); /* the session is another one than that which was configured */
     if (!pg_int(rows, 0, 0) || s->is_unsure)
         return ERR_STORAGE_UNAVAILABLE;
     s->epoch = epoch;
@@ -100,15 +102,12 @@ static enum err renew(struct pg_store *s)
     return ERR_OK;
 }
 
-/* A session without our mark is not the one that was configured. */
-static enum err beat(struct pg_store *s)
+void pg_doubt(struct pg_store *s)
 {
-    int64_t is_marked = 0;
-    enum err err = pg_write_int(s, &is_marked, SQL_HEARTBEAT, "t", s->session);
-
-    if (!err && !is_marked)
-        pg_disconnect(s);
-    return err;
+    s->must_renew = true;
+    s->heartbeat_ms = 0;
+    if (s->conn)
+        pg_heartbeat_if_due(s);
 }
 
 /* A server that rejects the write may still be read. */
@@ -119,7 +118,7 @@ enum err pg_heartbeat_if_due(struct pg_store *s)
     if (s->is_lost || (s->heartbeat_ms && now_ms - s->heartbeat_ms < HEARTBEAT_MS))
         return ERR_OK;
     s->heartbeat_ms = now_ms;
-    s->heartbeat_err = s->must_renew ? renew(s) : beat(s);
+    s->heartbeat_err = s->must_renew ? renew(s) : pg_write(s, NULL, SQL_HEARTBEAT, "");
     return s->conn ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 

@@ -127,7 +127,6 @@ static enum err take_stock(struct pg_store *s, struct errmsg *why)
 /* Takes the limits of an owner. */
 static enum err own(struct pg_store *s, const struct store_options *options, struct errmsg *why)
 {
-    id_new(s->id);
     s->max_answers = options->max_answers;
     s->max_ended = options->max_ended;
     s->max_raw = options->max_raw ? options->max_raw : STORE_RAW_ROWS;
@@ -148,6 +147,8 @@ static enum err open_store(const struct store_options *options, bool is_owner,
     if (err)
         return err;
     struct pg_store *s = new_store(target, options, is_owner);
+    if (is_owner)
+        id_new(s->id);
     err = pg_connect(s, why);
     if (!err)
         err = pg_prepare_schema(s, is_owner, why);

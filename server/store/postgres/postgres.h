@@ -118,7 +118,7 @@ struct pg_store {
     int64_t service_ms;                        /* both, of an owner in service */
     int64_t retry_ms;                          /* no connection is opened before; monotonic */
     char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
-    char id[ID_TEXT];                          /* of this opening of the store */
+    char id[ID_TEXT];                          /* of this opening by an owner, else "" */
     int64_t epoch;                             /* of this connection; 0 = not the owner */
     int64_t last_epoch;                        /* that a connection has tried to take */
     bool must_renew;                           /* the connection has no epoch yet: no writes */
@@ -265,6 +265,10 @@ int pg_schema_version(void);
 
 enum err pg_claim(struct pg_store *s, struct errmsg *why);
 enum err pg_heartbeat_if_due(struct pg_store *s);
+
+/* Finds out why a write was rejected: another process is the owner, or the session is not the one
+ * that was configured. */
+void pg_doubt(struct pg_store *s);
 void pg_release(struct pg_store *s);
 enum err pg_heartbeat(struct store *store, struct errmsg *why);
 

@@ -2,17 +2,21 @@
 /* statements.c - see postgres.h. The text of every statement.
  *
  * A write begins with LEAD, and does nothing unless LEAD has its row: $1 is the owner's epoch, or 0
- * for another process. FOR SHARE makes a new owner wait for the writes that began before. Another
- * process locks nothing here, so that the owner's heartbeat never waits for it. Its first column
- * says whether LEAD had its row, its second what was done: 0 = nothing, because what is recorded
- * contradicts it. It finds out whether the same was done before, which is a success.
+ * for another process. After a failover that lost the last commits, two owners may have one epoch,
+ * so the owner's id is compared too. FOR SHARE makes a new owner wait for the writes that began
+ * before. Another process locks nothing here, so that the owner's heartbeat never waits for it. Its
+ * first column says whether LEAD had its row, its second what was done: 0 = nothing, because what
+ * is recorded contradicts it. It finds out whether the same was done before, which is a success.
  *
  * Long because it is a table. */
 #include "store/postgres/postgres.h"
 
+/* The session's own mark is compared, so that the statement does nothing in a session of another
+ * process, to which a pooler has brought it. */
+#define IS_MINE "leader = current_setting('emailsd.owner', true)"
 #define LEAD                                                                                       \
     "WITH owner AS MATERIALIZED"                                                                   \
-    " (SELECT 1 FROM leadership WHERE $1::bigint <> 0 AND epoch = $1 FOR SHARE),"                  \
+    " (SELECT 1 FROM leadership WHERE $1::bigint <> 0 AND epoch = $1 AND " IS_MINE " FOR SHARE),"  \
     " lead AS MATERIALIZED (SELECT 1 FROM owner UNION ALL SELECT 1 WHERE $1 = 0), "
 #define MAY          "EXISTS(SELECT FROM lead)"
 #define HAS_LED      "(SELECT count(*) FROM lead)"
@@ -94,16 +98,15 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         "SELECT CASE WHEN leader = '' THEN 0::bigint ELSE " SEEN " END FROM leadership",
     [SQL_HEARTBEAT] =
         "WITH lead AS (UPDATE leadership SET " SESSION
-        " WHERE epoch = $1::bigint RETURNING 1) SELECT " HAS_LED
-        ", current_setting('emailsd.session', true) = $2",
+        " WHERE epoch = $1::bigint AND " IS_MINE " RETURNING 1) SELECT " HAS_LED,
     /* The number also exceeds those that were tried in vain: a late statement changes nothing. */
     [SQL_RENEW] =
         "WITH renewed AS (UPDATE leadership SET epoch = $2::bigint, " SESSION
-        " WHERE leader = $1 AND epoch < $2 RETURNING 1) SELECT " COUNT("renewed")
+        " WHERE leader = $1 AND " IS_MINE " AND epoch < $2 RETURNING 1) SELECT " COUNT("renewed")
         ", EXISTS(SELECT FROM leadership WHERE leader = $1)",
     [SQL_RELEASE] =
         "WITH lead AS (UPDATE leadership SET leader = '' WHERE epoch = $1::bigint"
-        " RETURNING 1) SELECT " HAS_LED,
+        " AND " IS_MINE " RETURNING 1) SELECT " HAS_LED,
     [SQL_IS_OWNED] =
         "SELECT leader <> '' AND seen_at > clock_timestamp() - interval '1 ms'"
         " * $1::bigint FROM leadership",

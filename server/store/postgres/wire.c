@@ -260,11 +260,11 @@ enum err pg_query(struct pg_store *s, PGresult **ret_rows, enum sql which, const
  * on. */
 static enum err check_write(struct pg_store *s, const PGresult *rows)
 {
-    if (PQntuples(rows) == 0 || pg_int(rows, 0, 0) == 0)
-        pg_lose(s);
-    else if (!s->is_unsure)
-        return ERR_OK;
-    return ERR_STORAGE_UNAVAILABLE;
+    bool may_write = PQntuples(rows) > 0 && pg_int(rows, 0, 0) != 0;
+
+    if (!may_write && s->epoch)
+        pg_doubt(s);
+    return may_write && !s->is_unsure ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
 static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql which,
