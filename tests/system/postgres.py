@@ -128,6 +128,11 @@ class Store:
         """Returns the rows as lists of text; names without a schema are of this one."""
         return self.server.query(f"SET search_path = {self.schema}; {sql}")
 
+    def release(self):
+        """Lets the next daemon start now: it would wait until a killed owner must have connected again."""
+        if self.exists():
+            self.query("UPDATE leadership SET leader = ''")
+
     def rows(self, table):
         if not self.exists():
             return []

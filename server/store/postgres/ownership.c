@@ -11,12 +11,12 @@
  * epoch waits for such a statement, and if it begins later, its epoch is over.
  *
  * The owner sends a heartbeat every second while it is in service, and before that at most once a
- * second, in front of other statements. A new process
- * takes over if the owner has released the store, if its heartbeat is older than PG_LEASE_MS, or
- * older than GONE_MS while its session does not exist any more (a killed process). A running owner
- * that lost its session, because the server was restarted, connects again within that time. The
- * server's clock measures this; in addition, the new process takes over if it has itself waited for
- * PG_LEASE_MS without seeing a heartbeat, so that a clock that was set back cannot block it.
+ * second, in front of other statements. A new process takes over if the owner has released the
+ * store, or if it has itself seen no heartbeat for PG_LEASE_MS; for GONE_MS if the session of the
+ * owner does not exist any more, because the process was killed. An owner that lost its session,
+ * because the server was restarted, connects again within that time. The new process counts from
+ * its own first look, by its own clock: while the server was away, the owner could not send a
+ * heartbeat either.
  *
  * Reads are not restricted: a replaced owner may serve what is stored. */
 #include "store/postgres/postgres.h"
@@ -24,45 +24,58 @@
 #include <poll.h>
 #include <string.h>
 
-#define GONE_MS      INT64_C(1000)
 #define HEARTBEAT_MS INT64_C(1000)
 #define LOOK_MS      100
 
-/* Reads when the last heartbeat was, by the server's clock; 0 = there is no owner. */
-static enum err look(struct pg_store *s, int64_t *ret_seen)
+/* The time for one heartbeat that fails, the pause before the next connection, and the heartbeat
+ * after that. */
+#define GONE_MS (HEARTBEAT_MS + STORE_STATEMENT_MS + 500)
+
+struct look {
+    int64_t seen; /* the last heartbeat, by the server's clock; 0 = there is no owner */
+    bool has_session;
+};
+
+static enum err look(struct pg_store *s, struct look *ret_look)
 {
     autorows PGresult *rows = NULL;
     enum err err = pg_query(s, &rows, SQL_LOOK_AT_OWNER, "");
 
     if (!err)
-        *ret_seen = pg_int(rows, 0, 0);
+        *ret_look = (struct look){pg_int(rows, 0, 0), pg_int(rows, 0, 1) != 0};
     return err;
 }
 
-/* `silent_since` is the heartbeat after which this process has waited long enough; 0 = none. */
-static enum err try_to_claim(struct pg_store *s, int64_t silent_since)
+/* Succeeds without an effect if there has been another heartbeat than `seen`. */
+static enum err try_to_claim(struct pg_store *s, int64_t seen)
 {
     autorows PGresult *rows = NULL;
-    enum err err = pg_query(s, &rows, SQL_CLAIM, "tiii", s->id, PG_LEASE_MS, GONE_MS, silent_since);
+    enum err err = pg_query(s, &rows, SQL_CLAIM, "ti", s->id, seen);
 
     if (!err && PQntuples(rows) > 0)
         s->epoch = pg_int(rows, 0, 0);
     return s->epoch && s->is_unsure ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
+/* Ends when the store is claimed, or the owner has sent a heartbeat. */
 static enum err await_silence(struct pg_store *s)
 {
-    int64_t first = 0, seen = 0, since_ms = pg_now_ms();
+    struct look first, now;
+    int64_t since_ms = pg_now_ms();
     enum err err = look(s, &first);
 
-    seen = first;
-    while (!err && !s->epoch && (seen == first || seen == 0)) {
-        bool is_silent = pg_now_ms() - since_ms > PG_LEASE_MS;
-        err = try_to_claim(s, is_silent ? first : 0);
+    now = first;
+    while (!err && !s->epoch && (now.seen == first.seen || now.seen == 0)) {
+        int64_t silent_ms = pg_now_ms() - since_ms;
+        if (now.seen == 0 || silent_ms > (now.has_session ? PG_LEASE_MS : GONE_MS))
+            err = try_to_claim(s, now.seen);
         if (err || s->epoch)
             break;
         poll(NULL, 0, LOOK_MS);
-        err = look(s, &seen);
+        int64_t asked_ms = pg_now_ms();
+        err = look(s, &now);
+        if (pg_now_ms() - asked_ms > HEARTBEAT_MS)
+            since_ms = pg_now_ms(); /* nor could the owner reach the server */
     }
     return err;
 }

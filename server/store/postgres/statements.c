@@ -89,13 +89,13 @@
 /* clang-format off */
 const char *const pg_statements[SQL_STATEMENTS] = {
     [SQL_CLAIM] =
-        "UPDATE leadership l SET epoch = epoch + 1, leader = $1, " SESSION
-        " WHERE leader = '' OR " SEEN " = $4::bigint"
-        " OR seen_at < clock_timestamp() - interval '1 ms' * CASE WHEN EXISTS("
-        "SELECT FROM pg_stat_activity a WHERE a.pid = l.pid AND a.backend_start = l.session_start)"
-        " THEN $2::bigint ELSE $3::bigint END RETURNING epoch",
+        "UPDATE leadership SET epoch = epoch + 1, leader = $1, " SESSION
+        " WHERE leader = '' OR " SEEN " = $2::bigint RETURNING epoch",
+    /* Without privileges, a session of another role has no start. */
     [SQL_LOOK_AT_OWNER] =
-        "SELECT CASE WHEN leader = '' THEN 0::bigint ELSE " SEEN " END FROM leadership",
+        "SELECT CASE WHEN leader = '' THEN 0::bigint ELSE " SEEN " END,"
+        " EXISTS(SELECT FROM pg_stat_activity a WHERE a.pid = l.pid"
+        " AND coalesce(a.backend_start = l.session_start, true)) FROM leadership l",
     [SQL_HEARTBEAT] =
         "WITH lead AS (UPDATE leadership SET " SESSION
         " WHERE epoch = $1::bigint AND " IS_MINE " RETURNING 1) SELECT " HAS_LED,
