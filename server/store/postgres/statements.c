@@ -127,17 +127,20 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         DONE_IF(EXISTS("new") " OR (EXISTS(SELECT FROM batches WHERE number = $2"
         " AND state = 'sending' AND notify_token = $3) AND (SELECT count(*) = cardinality($5)"
         " AND bool_and(tracking_id = ANY($5)) FROM tasks WHERE batch = $2))"),
-    /* Tasks that are charged to that day already stay as they are. */
+    /* Tasks that are charged to that day already stay as they are, also if the same statement has
+     * changed them since this one began: FOR UPDATE reads the days that it has written. */
     [SQL_SENDING] =
         LEAD "sent AS (UPDATE batches SET state = 'sending',"
         " notify_token = coalesce(nullif($4, ''), notify_token)"
         " WHERE number = $2 AND state IN ('sending', 'resting') AND " MAY " RETURNING number),"
-        " moved AS (SELECT day, client, count(*) AS n FROM tasks, sent WHERE batch = number"
-        " AND outcome IS NULL AND day <> $3::bigint GROUP BY day, client),"
+        " old AS (SELECT tracking_id, day, client FROM tasks, sent WHERE batch = number"
+        " AND outcome IS NULL AND day <> $3::bigint FOR UPDATE OF tasks),"
+        " days AS (UPDATE tasks t SET day = $3 FROM old WHERE t.tracking_id = old.tracking_id"
+        " RETURNING old.day, old.client),"
+        " moved AS (SELECT day, client, count(*) AS n FROM days GROUP BY day, client),"
         " sums AS (SELECT $3::bigint AS day, client, sum(n)::bigint AS n FROM moved"
         " GROUP BY client), " REFUND("refunded", "moved") ", " CHARGE("charged", "sums")
-        ", days AS (UPDATE tasks SET day = $3 FROM sent WHERE batch = number"
-        " AND outcome IS NULL AND day <> $3) " COUNT_OF("sent"),
+        COUNT_OF("sent"),
     [SQL_NOT_SENT] =
         LEAD "changed AS (UPDATE batches SET state = 'resting' WHERE number = $2"
         " AND state IN ('sending', 'resting') AND " MAY " RETURNING 1) "
