@@ -72,3 +72,58 @@ TEST(again_sending_moves_the_charge_once)
     ck_assert_int_eq(operator_run(conn, "SELECT credits FROM accounts WHERE day = 10"), 0);
     ck_assert_int_eq(operator_run(conn, "SELECT credits FROM accounts WHERE day = 11"), 1);
 }
+
+#define TEN       "02020202020202020202"
+#define KEY_OF_T2 "{\"\\\\x" TEN TEN TEN "0202\"}"
+
+TEST(again_begin_is_the_same_batch)
+{
+    static const char *const values[] = {"78",      "",    "1",      "{t2}",   "{l2}",
+                                         KEY_OF_T2, "{d}", "{\"\"}", "{\"\"}", "{\"\"}",
+                                         "{\"\"}",  "{c}", "{0}"};
+    const struct store_task task = {.tracking_id = "t2",
+                                    .lookup_id = "l2",
+                                    .key = store_key_of(1),
+                                    .parts = {"d", "", "", "", ""},
+                                    .client = "c"};
+
+    write_first(store, SQL_BEGIN_BATCH, values, ARRAY_LEN(values));
+    finish(store_begin_batch(
+        store, &(struct store_new_batch){.number = 78, .tasks = &task, .n = 1, .wall_ms = 1}));
+    ck_assert_int_eq(operator_run(conn, "SELECT credits FROM accounts WHERE day = 0"), 1);
+}
+
+TEST(again_submitted_is_a_success)
+{
+    static const char *const values[] = {"77", "b-1", "5"};
+
+    write_first(store, SQL_SUBMITTED, values, ARRAY_LEN(values));
+    finish(store_submitted(store, BATCH, "b-1", 5));
+}
+
+TEST(again_ended_task_has_that_end)
+{
+    static const char *const values[] = {
+        "{t1}",   "{failed}", "{task-7}", "{lookup-failed}", "{\"\"}", "{7}", "{NULL}", "{NULL}",
+        "{NULL}", "{NULL}",   "{NULL}",   "{NULL}",          "{0}",    "{0}", "{1}",    "{NULL}"};
+    const struct store_end end = {
+        .state = STORE_FAILED, .task_id = "task-7", .err = ERR_LOOKUP_FAILED, .wall_ms = 7};
+    bool stored;
+
+    write_first(store, SQL_END_TASKS, values, ARRAY_LEN(values));
+    finish(store_end_task(store, "t1", &end, NULL, &stored));
+}
+
+TEST(again_not_taken_by_another_process_is_a_success)
+{
+    static const char *const values[] = {"t1", "upstream-error", STORE_NOT_TAKEN_DETAIL, "9"};
+    const struct store_end unknown = {
+        .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = 7};
+    struct store *other = store_open_second(postgres_server_url());
+
+    ck_assert_int_eq(store_end_batch(store, BATCH, &unknown), ERR_OK);
+    write_first(other, SQL_NOT_TAKEN, values, ARRAY_LEN(values));
+    finish(store_resolve_not_taken(other, "t1", 9));
+    store_close(other);
+    ck_assert_int_eq(operator_run(conn, "SELECT credits FROM accounts WHERE day = 10"), 0);
+}

@@ -101,6 +101,11 @@ enum sql {
 
 extern const char *const pg_statements[SQL_STATEMENTS];
 
+/* The writes of one row whose second column is 0 if what is recorded contradicts them. They are
+ * executed once more then: if the same write before them had not been committed yet when they
+ * began, they waited for it, but have not seen what it has written. */
+extern const bool pg_may_contradict[SQL_STATEMENTS];
+
 /* Where the server is, and how to log in. See target.c. */
 struct pg_target;
 

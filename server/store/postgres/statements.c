@@ -396,3 +396,9 @@ const char *const pg_statements[SQL_STATEMENTS] = {
     [SQL_COUNT_CHANGES] = "SELECT count(*) FROM forgotten",
 };
 /* clang-format on */
+
+const bool pg_may_contradict[SQL_STATEMENTS] = {
+    [SQL_BEGIN_BATCH] = true, [SQL_SENDING] = true,       [SQL_NOT_SENT] = true,
+    [SQL_RESUBMITTED] = true, [SQL_SUBMITTED] = true,     [SQL_SPLIT] = true,
+    [SQL_NOT_TAKEN] = true,   [SQL_RESOLVE_BATCH] = true, [SQL_RESOLVE_TASK] = true,
+};

@@ -267,6 +267,21 @@ static enum err check_write(struct pg_store *s, const PGresult *rows)
     return may_write && !s->is_unsure ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
+static enum err execute_write(struct pg_store *s, PGresult **ret_rows, enum sql which,
+                              const struct parameters *p)
+{
+    PGresult *rows = NULL;
+    enum err err = execute(s, &rows, which, p);
+
+    if (!err)
+        err = check_write(s, rows);
+    if (err)
+        PQclear(rows);
+    else
+        *ret_rows = rows;
+    return err;
+}
+
 static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql which,
                            const char *kinds, va_list values)
 {
@@ -277,9 +292,11 @@ static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql whi
         return ERR_STORAGE_UNAVAILABLE;
     add_int(&p, s->epoch); /* of the connection that pg_ready() has found or opened */
     add(&p, kinds, values);
-    enum err err = p.err ? p.err : execute(s, &rows, which, &p);
-    if (!err)
-        err = check_write(s, rows);
+    enum err err = p.err ? p.err : execute_write(s, &rows, which, &p);
+    if (!err && pg_may_contradict[which] && pg_int(rows, 0, 1) == 0) {
+        PQclear(TAKE(rows));
+        err = execute_write(s, &rows, which, &p);
+    }
     if (!err && ret_rows)
         *ret_rows = rows;
     else
