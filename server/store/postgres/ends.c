@@ -124,7 +124,7 @@ static void take(struct store_task_end *one, const PGresult *rows, int row, stru
     int64_t outcome = pg_int(rows, row, OUTCOME);
 
     one->err = outcome == CONTRADICTS ? ERR_NO_ENTRY : ERR_OK;
-    one->stored = !one->err && one->keep && pg_int(rows, row, IS_STORED);
+    one->stored = !one->err && one->keep && (!one->keep->err || pg_int(rows, row, IS_STORED));
     if (outcome != ENDED)
         return;
     totals->ended++;
@@ -144,7 +144,8 @@ static void keep_limits(struct pg_store *s, const struct totals *totals)
 {
     s->n_ended += totals->ended;
     pg_drop_ended(s);
-    pg_added_answers(s, totals->new_answers);
+    if (totals->new_answers > 0)
+        pg_added_answers(s, totals->new_answers);
     if (totals->has_raw)
         pg_drop_raw(s);
 }

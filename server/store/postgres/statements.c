@@ -199,7 +199,8 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         " WHEN EXISTS(SELECT FROM tasks t WHERE t.tracking_id = u.tracking_id"
         " AND t.outcome = u.outcome AND t.task_id = u.task_id AND t.code = u.code) THEN 2 ELSE 0"
         " END, coalesce(kept.is_new, false), u.body IS NOT NULL OR NOT EXISTS(SELECT FROM answers a"
-        " WHERE a.key = u.key AND a.body IS NOT NULL)"
+        " WHERE a.key = (SELECT t.key FROM tasks t WHERE t.tracking_id = u.tracking_id)"
+        " AND a.body IS NOT NULL)"
         " FROM u LEFT JOIN ended USING (tracking_id) LEFT JOIN kept ON kept.key = u.key"
         " ORDER BY u.place",
     /* A batch whose tasks were all moved by splits is deleted. A response is not stored again,
