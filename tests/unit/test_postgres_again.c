@@ -114,16 +114,26 @@ TEST(again_ended_task_has_that_end)
     finish(store_end_task(store, "t1", &end, NULL, &stored));
 }
 
+static const char *const not_taken[] = {"t1", "upstream-error", STORE_NOT_TAKEN_DETAIL, "9"};
+static const struct store_end unknown = {
+    .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = 7};
+
 TEST(again_not_taken_by_another_process_is_a_success)
 {
-    static const char *const values[] = {"t1", "upstream-error", STORE_NOT_TAKEN_DETAIL, "9"};
-    const struct store_end unknown = {
-        .state = STORE_UNKNOWN, .err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .wall_ms = 7};
     struct store *other = store_open_second(postgres_server_url());
 
     ck_assert_int_eq(store_end_batch(store, BATCH, &unknown), ERR_OK);
-    write_first(other, SQL_NOT_TAKEN, values, ARRAY_LEN(values));
+    write_first(other, SQL_NOT_TAKEN, not_taken, ARRAY_LEN(not_taken));
     finish(store_resolve_not_taken(other, "t1", 9));
     store_close(other);
     ck_assert_int_eq(operator_run(conn, "SELECT credits FROM accounts WHERE day = 10"), 0);
+}
+
+TEST(again_batch_whose_task_was_just_resolved_is_not_resumed)
+{
+    ck_assert_int_eq(store_end_batch(store, BATCH, &unknown), ERR_OK);
+    write_first(store, SQL_NOT_TAKEN, not_taken, ARRAY_LEN(not_taken));
+    ck_assert_int_eq(store_resolve_batch(store, BATCH, "b-1", 9), ERR_NO_ENTRY);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(operator_run(conn, "SELECT count(*) FROM batches WHERE state = 'over'"), 1);
 }

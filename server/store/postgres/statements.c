@@ -256,12 +256,12 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         " UNION ALL SELECT 'schema', '', version FROM schema_version",
 
     [SQL_RESOLVE_BATCH] =
-        LEAD "resumed AS (UPDATE batches SET state = 'submitted', batch_id = $3, submitted_ms = $4"
-        " WHERE number = $2 AND state = 'over' AND batch_id IN ('', $3) AND " MAY
-        " AND EXISTS(SELECT FROM tasks t WHERE t.batch = $2 AND " IS_LOST ") RETURNING number),"
-        " reopened AS (UPDATE tasks t SET outcome = NULL, task_id = '', code = '', detail = '',"
-        " ended_ms = NULL FROM resumed WHERE t.batch = resumed.number AND " IS_LOST
-        " RETURNING 1) "
+        LEAD "reopened AS (UPDATE tasks t SET outcome = NULL, task_id = '', code = '', detail = '',"
+        " ended_ms = NULL FROM batches b WHERE b.number = $2 AND t.batch = b.number"
+        " AND b.state = 'over' AND b.batch_id IN ('', $3) AND " IS_LOST " AND " MAY
+        " RETURNING t.batch),"
+        " resumed AS (UPDATE batches SET state = 'submitted', batch_id = $3, submitted_ms = $4"
+        " WHERE number IN (SELECT batch FROM reopened) RETURNING 1) "
         DONE_IF(EXISTS("resumed") " OR EXISTS(SELECT FROM batches WHERE number = $2"
         " AND state IN ('submitted', 'over') AND batch_id = $3 AND submitted_ms = $4"
         " AND NOT EXISTS(SELECT FROM tasks t WHERE t.batch = number AND " IS_LOST "))")
