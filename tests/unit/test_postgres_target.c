@@ -103,7 +103,7 @@ static const struct {
 } parameters[] = {
     {"postgresql://u@192.0.2.1/d", 0, "sslmode", "verify-full"},
     {"postgresql://u@192.0.2.1/d", 0, "sslrootcert", SYSTEM_CA},
-    {"postgresql://u@192.0.2.1/d", 0, "target_session_attrs", "any"},
+    {"postgresql://u@192.0.2.1/d", 0, "target_session_attrs", "primary"},
     {"postgresql://u@192.0.2.1/d?sslmode=require", 0, "sslmode", "require"},
     {"postgresql://u@192.0.2.1/d?sslmode=require", 0, "sslrootcert", ""},
     {"postgresql://u@127.0.0.1/d?sslmode=verify-ca", 0, "sslrootcert", SYSTEM_CA},

@@ -145,6 +145,8 @@ enum err pg_connect(struct pg_store *s, struct errmsg *why)
     }
     if (err)
         s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
+    else
+        atomic_fetch_add(&s->n_connects, 1);
     s->heartbeat_ms = 0; /* the owner has a new session to report */
     s->must_renew = s->epoch != 0;
     pg_note_link(s);
@@ -158,10 +160,24 @@ static void check_connection(struct pg_store *s)
         pg_disconnect(s);
 }
 
+/* The server of the reader may not be the primary any more, although it still answers. */
+static void follow_owner(struct pg_store *s)
+{
+    unsigned n = atomic_load(&s->owner->n_connects);
+
+    if (n == s->owner_connects)
+        return;
+    s->owner_connects = n;
+    pg_disconnect(s);
+    s->retry_ms = 0; /* the server was just found to be there */
+}
+
 enum err pg_ready(struct pg_store *s)
 {
     enum err err = ERR_OK;
 
+    if (s->owner)
+        follow_owner(s);
     check_connection(s);
     if (!s->conn)
         err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &s->why);

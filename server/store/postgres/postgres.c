@@ -20,7 +20,7 @@ static void pg_close(struct store *store)
     PQfinish(s->conn);
     for (size_t i = 0; i < PG_MAX_HOSTS; i++)
         host_lookup_free(s->lookups[i]);
-    if (!s->is_reader)
+    if (!s->owner)
         pg_target_free(s->target);
     free(s);
 }
@@ -96,7 +96,8 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
 
     reader->store.driver = &driver;
     reader->target = s->target;
-    reader->is_reader = true;
+    reader->owner = s;
+    reader->owner_connects = atomic_load(&s->n_connects);
     reader->wait_ms = reader->connect_ms = reader->service_ms = s->service_ms;
     if (pg_connect(reader, why))
         reader->why = *why;

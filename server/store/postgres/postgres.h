@@ -16,7 +16,8 @@
  * next one, or never.
  *
  * One thread uses a handle. A reader of the owner has its own connection, and no epoch: each of its
- * writes fails. */
+ * writes fails. It connects again after its owner did, so that both use one server after a
+ * failover. */
 #ifndef STORE_POSTGRES_POSTGRES_H
 #define STORE_POSTGRES_POSTGRES_H
 
@@ -127,7 +128,9 @@ struct pg_store {
     int64_t epoch;                             /* of this connection; 0 = not the owner */
     int64_t last_epoch;                        /* that a connection has tried to take */
     bool must_renew;                           /* the connection has no epoch yet: no writes */
-    bool is_reader;                            /* of the owner: it must not write */
+    const struct pg_store *owner;              /* of a reader, which must not write; else NULL */
+    unsigned owner_connects;                   /* when the reader connected */
+    atomic_uint n_connects;                    /* for the reader */
     bool is_lost;                              /* another process is the owner now */
     int64_t heartbeat_ms;                      /* when the last one was sent; monotonic */
     enum err heartbeat_err;                    /* what came of it */

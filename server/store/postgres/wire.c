@@ -288,7 +288,7 @@ static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql whi
     struct parameters p = {0};
     PGresult *rows = NULL;
 
-    if (s->is_lost || s->is_reader || pg_ready(s) || s->must_renew)
+    if (s->is_lost || s->owner || pg_ready(s) || s->must_renew)
         return ERR_STORAGE_UNAVAILABLE;
     add_int(&p, s->epoch); /* of the connection that pg_ready() has found or opened */
     add(&p, kinds, values);
