@@ -210,6 +210,20 @@ TEST(postgres_command_creates_no_schema)
     ck_assert_int_eq(open_it(true), ERR_OK);
 }
 
+/* Names that are not one without quotes. */
+static const char *const names[] = {"1a", "user", "order"};
+
+LOOP_TEST(postgres_schema_of_any_allowed_name_is_created, names)
+{
+    const struct store_options options = {
+        .url = postgres_server_url(), .schema = names[_i], .statement_ms = STORE_TEST_MS};
+
+    for (int twice = 0; twice < 2; twice++) {
+        ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
+        store_close(TAKE(store));
+    }
+}
+
 TEST(postgres_schema_of_another_program_is_rejected)
 {
     run("CREATE TABLE mine(a int)");

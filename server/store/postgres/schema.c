@@ -108,8 +108,8 @@ static enum err foreign(const struct pg_store *s, const char *words, struct errm
 
 #define LOOK                                                                                       \
     "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = '%s'),"                             \
-    " (SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('%s')),"                 \
-    " to_regclass('%s.schema_version')"
+    " (SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('\"%s\"')),"             \
+    " to_regclass('\"%s\".schema_version')"
 
 static int int_of(const PGresult *rows, int row, int column)
 {
@@ -154,7 +154,7 @@ static enum err migrate_from(struct pg_store *s, int version, struct errmsg *why
     char sql[128];
     enum err err = ERR_OK;
 
-    snprintf(sql, sizeof sql, "CREATE SCHEMA IF NOT EXISTS %s", pg_target_schema(s->target));
+    snprintf(sql, sizeof sql, "CREATE SCHEMA IF NOT EXISTS \"%s\"", pg_target_schema(s->target));
     if (version == 0)
         err = pg_run(s, sql, NULL, why);
     for (int i = version; i < pg_schema_version() && !err; i++)
