@@ -152,6 +152,22 @@ TEST(postgres_lost_connection_is_replaced)
     ck_assert_int_gt(pg_of(store)->epoch, 1); /* one for each connection */
 }
 
+/* As after a write whose reply was lost: the rows are fewer than those that were counted. */
+TEST(postgres_rows_are_counted_again_after_a_lost_connection)
+{
+    store = store_open_limited(postgres_server_url(), 3, 3);
+    store_add_answered(3);
+    operator_run_once(
+        "DELETE FROM answers WHERE key <> (SELECT key FROM answers ORDER BY key LIMIT 1)");
+    operator_run_once("DELETE FROM tasks WHERE key NOT IN (SELECT key FROM answers)");
+    operator_terminate_stores();
+    await_write();
+    store_add_batch(store, 3, 1);
+    store_end_answered(store, 3, "milvali.com", STORE_DAY_MS);
+    ck_assert_int_eq(operator_run_once("SELECT count(*) FROM answers"), 2);
+    ck_assert_int_eq(operator_run_once("SELECT count(*) FROM tasks"), 2);
+}
+
 TEST(postgres_statement_ends_at_its_limit)
 {
     PGconn *conn = operator_session();

@@ -61,6 +61,7 @@ void pg_disconnect(struct pg_store *s)
     PQfinish(s->conn);
     s->conn = NULL;
     memset(s->is_prepared, 0, sizeof s->is_prepared);
+    s->must_count = true; /* the reply to the last write may be lost */
     s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
     pg_note_link(s);
 }

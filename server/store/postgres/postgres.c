@@ -109,20 +109,13 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
  * gone. */
 static enum err take_stock(struct pg_store *s, struct errmsg *why)
 {
-    autorows PGresult *answers = NULL, *ended = NULL;
     enum err err = pg_write(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
 
     if (!err)
-        err = pg_query(s, &answers, SQL_COUNT_ANSWERS, "");
-    if (!err)
-        err = pg_query(s, &ended, SQL_COUNT_ENDED, "");
-    if (err) {
+        err = pg_count(s);
+    if (err)
         errmsg_set(why, "PostgreSQL: cannot count the rows");
-        return err;
-    }
-    s->n_answers = pg_int(answers, 0, 0);
-    s->n_ended = pg_int(ended, 0, 0);
-    return ERR_OK;
+    return err;
 }
 
 /* Takes the limits of an owner. */

@@ -136,7 +136,7 @@ struct pg_store {
     enum err heartbeat_err;                    /* what came of it */
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
-    bool must_count;            /* another process has deleted results */
+    bool must_count;            /* another process has deleted results, or a reply was lost */
 };
 
 static inline struct pg_store *pg_of(struct store *handle)
@@ -345,6 +345,9 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 #define PG_ANSWER_KINDS "ktttttii"
 #define PG_ANSWER(a)                                                                               \
     (a).key, (a).domain, (a).body, (a).code, (a).detail, (a).charged, (a).fetched_ms, (a).expires_ms
+
+/* Counts the rows for the limits. */
+enum err pg_count(struct pg_store *s);
 
 /* Counts results that were added, and limits their number, as pg_drop_ended() does. */
 void pg_added_answers(struct pg_store *s, int64_t n);
