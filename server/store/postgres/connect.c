@@ -68,7 +68,7 @@ void pg_disconnect(struct pg_store *s)
 
 /* A commit that was cancelled while it waited for the synchronous standby succeeds with a
  * warning. */
-static void receive_notice(void *arg, const PGresult *notice)
+void pg_receive_notice(void *arg, const PGresult *notice)
 {
     struct pg_store *s = arg;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -115,7 +115,6 @@ static enum err configure(struct pg_store *s, struct errmsg *why)
     char settings[sizeof SETTINGS + 2 * ID_TEXT + 64];
 
     id_new(s->session);
-    PQsetNoticeReceiver(s->conn, receive_notice, s);
     snprintf(settings, sizeof settings, SETTINGS, s->session, s->id, pg_target_schema(s->target));
     enum err err = check_server(s, why);
     if (!err)

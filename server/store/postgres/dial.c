@@ -89,6 +89,7 @@ static enum err connect_to(struct pg_store *s, size_t host, const char *address,
 
     if (err)
         return err;
+    PQsetNoticeReceiver(conn, pg_receive_notice, s); /* else libpq prints those of the login */
     err = await_connection(conn, until_ms, why);
     if (err)
         PQfinish(conn);

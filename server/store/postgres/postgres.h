@@ -256,6 +256,9 @@ enum err pg_ready(struct pg_store *s);
 enum err pg_connect(struct pg_store *s, struct errmsg *why);
 void pg_disconnect(struct pg_store *s);
 
+/* Takes note of a warning of the server. `arg` is the store. */
+void pg_receive_notice(void *arg, const PGresult *notice);
+
 /* Notes that another process is the owner now. */
 void pg_lose(struct pg_store *s);
 
