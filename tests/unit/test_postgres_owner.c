@@ -79,3 +79,17 @@ TEST(owner_session_is_seen_by_a_role_without_privileges)
     operator_run(conn, sql);
     PQfinish(conn);
 }
+
+TEST(owner_heartbeat_that_is_not_written_is_an_error)
+{
+    PGconn *conn = operator_session();
+    struct errmsg why;
+
+    operator_run(conn, "BEGIN");
+    operator_run(conn, "SELECT 1 FROM leadership FOR SHARE");
+    ck_assert_int_eq(store_heartbeat(store, &why), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(store_link(store), STORE_CONNECTED);
+    operator_run(conn, "ROLLBACK");
+    PQfinish(conn);
+    ck_assert_int_eq(store_heartbeat(store, &why), ERR_OK);
+}
