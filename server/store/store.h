@@ -52,7 +52,7 @@ struct store_options {
     const char *password_file; /* NULL = none */
     const char *schema;        /* NULL = "emailsd" */
     int64_t statement_ms;      /* an owner's limit for a statement; 0 = STORE_STATEMENT_MS */
-    /* Of an owner: */
+    /* Of an owner. What exceeds a limit is deleted, and up to 1% more with it: */
     size_t max_answers;   /* rows; 0 = results are not stored, raw ones included */
     size_t max_ended;     /* completed tasks to retain */
     size_t max_raw;       /* raw results to retain, the newest; 0 = STORE_RAW_ROWS */

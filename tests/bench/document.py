@@ -21,6 +21,7 @@ CHAPTERS = {
     "misses": "Misses",
     "stored": "Start with stored answers",
     "journal": "Journal",
+    "store": "Threads of the store",
 }
 
 

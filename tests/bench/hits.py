@@ -50,7 +50,7 @@ class Figures:
         return fastest["rate"] * fastest["cpu_us"] / 1e6
 
 
-def _measure(servers, load_cores, cases, rounds, seconds):
+def measure_in_turns(servers, load_cores, cases, rounds, seconds):
     """Returns {(name of the server, connections, close): Figures}."""
     found = collections.defaultdict(Figures)
     for server in servers:  # the first second after idle time is slower
@@ -94,7 +94,7 @@ def measure(quick):
         with Testbed() as testbed:
             _, _, servers = fleet.start(testbed, workers)
             cases = _cases(workers, quick)
-            found = _measure(servers, load_cores, cases, rounds, seconds)
+            found = measure_in_turns(servers, load_cores, cases, rounds, seconds)
         for connections, close in cases:
             tables.append(_table(found, servers, workers, connections, close))
         for server in servers if workers == 1 else []:

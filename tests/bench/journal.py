@@ -19,8 +19,6 @@ ROWS = [("floor_per_s", "floor: 4 KiB written and fdatasync()ed, per second"),
         ("ends_per_s", "ends of a task with its answer, per second"),
         ("floor_ms", "floor: 4 KiB written and fdatasync()ed, ms"),
         ("submit_ms", "a submit's journal (100 tasks: intent, then id), ms"),
-        ("batch_ends_ms", "100 ends with their answers, one by one, ms"),
-        ("group_ends_ms", "the same as one group (one transaction), ms"),
         ("full_end_ms", f"end of a task with {ENDED:,} ended, ms"),
         ("full_end_longest_ms", "the longest of them, ms")]
 
@@ -50,9 +48,6 @@ def _run(*argv):
 
 def measure(quick):
     table = Table("The store, durable", ["", "median"])
-    if not (BIN / "store_bench").exists():
-        table.note("Skipped: this emailsd has no store.")
-        return [table]
     with Testbed() as testbed:
         try:
             figures = _run(testbed.directory, "200" if quick else "2000")

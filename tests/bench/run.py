@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py [--quick] [--only NAME,...] [--out FOLDER] - runs the six measurements of `make bench`.
+"""run.py [--quick] [--only NAME,...] [--out FOLDER] - runs the seven measurements of `make bench`.
 
 Prints the tables and writes benchmarks.md and its figures, by default into docs/. If a measurement fails,
 it is named, the others still run, and the exit status is 1. With --only nothing is written unless --out is
@@ -21,8 +21,9 @@ import latency
 import machine
 import misses
 import plot
-import testbed
+import store
 import stored
+import testbed
 import waiters
 from processes import machine_times
 from tables import Table
@@ -60,6 +61,9 @@ class Bench:
 
     def journal(self):
         return journal.measure(self.quick)
+
+    def store(self):
+        return store.measure(self.quick)
 
     def run(self, name):
         began = time.monotonic()

@@ -116,9 +116,9 @@ class Testbed:
     def simulator(self, *flags, cores=None):
         return self.add(programs.Simulator(self.log(), "--credits", "10000000", *flags), cores)
 
-    def emailsd(self, simulator, *flags, cores=None):
+    def emailsd(self, simulator, *flags, cores=None, program=programs.EMAILSD):
         """Starts the daemon with its defaults, except that it has a store of its own instead of the user's."""
-        argv = [programs.EMAILSD, "--listen", "127.0.0.1:0", "--upstream-url", simulator.urls[0],
+        argv = [program, "--listen", "127.0.0.1:0", "--upstream-url", simulator.urls[0],
                 "--log-level", "warn", *flags]
         if "--store" not in flags and "--store" in options_of_emailsd():
             argv += ["--store", f"sqlite:{self.directory}/{len(self.running)}.db"]

@@ -21,6 +21,11 @@ FILE_LINES, FUNCTION_LINES = 450, 100
 EXCUSE = "Long because"
 
 
+def may_not_wait(name):
+    """A benchmark may wait for time; a test must wait for events."""
+    return name.startswith("tests/") and not name.startswith("tests/bench/")
+
+
 def without_comments_and_strings(text):
     def blank(match):
         return re.sub(r"[^\n]", " ", match.group(0))
@@ -47,7 +52,7 @@ def check_c(name, text):
             faults.append(f"{name}:{number}: {banned.group(1)}() is banned")
         if "any_certificate" in line and not re.match(r"client/transport\.|server/commands/healthcheck\.", name):
             faults.append(f"{name}:{number}: certificate checks must stay on")
-        if name.startswith("tests/") and re.search(WAITS, line):
+        if may_not_wait(name) and re.search(WAITS, line):
             faults.append(f"{name}:{number}: a test must wait for events, not for time")
     if not text.startswith("/* SPDX-License-Identifier: MIT */\n/* "):
         faults.append(f"{name}:1: must begin with its SPDX line and a file comment")
@@ -62,9 +67,7 @@ def check_c(name, text):
 def check_py(name, text):
     faults = []
     for number, line in enumerate(text.split("\n"), 1):
-        # A benchmark may wait for time; a test must wait for events.
-        if (re.search(r"\btime\.sleep\s*\(", line) and "polls" not in line
-                and not name.startswith("tests/bench/")):
+        if may_not_wait(name) and re.search(r"\btime\.sleep\s*\(", line) and "polls" not in line:
             faults.append(f"{name}:{number}: a test must wait for events, not for time")
     if text.count("\n") > FILE_LINES and EXCUSE not in text:
         faults.append(f"{name}: {text.count(chr(10))} lines without a reason")
@@ -108,6 +111,8 @@ def self_test():
         "server/excused.c": head + "/* Long because it is a table. */\n" + "\n" * 460,
         "tests/nap.c": head + "int f(void)\n{\n    usleep(5);\n}\n",
         "tests/nap.py": "import time\ntime.sleep(1)\n",
+        "tests/bench/nap.c": head + "int f(void)\n{\n    usleep(5);\n}\n",
+        "tests/bench/nap.py": "import time\ntime.sleep(1)\n",
         "tests/system/report.py": "",
         **hidden,
     }

@@ -18,7 +18,7 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
     zlib1g-dev publicsuffix ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml curl strace
     nginx-light varnish haproxy prometheus bash-completion openssl nftables iproute2 faketime devscripts checksec
-    systemd postgresql"
+    systemd postgresql pgbouncer"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3 npm"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"
 boot="systemd-container debootstrap openssl"

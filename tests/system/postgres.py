@@ -2,8 +2,8 @@
 """postgres.py - a PostgreSQL server of a test's own.
 
 It runs as an unprivileged user, because it rejects root, in a temporary folder, with a socket there and no network.
-It ends with the test, and the kernel kills it if the test run is killed. fsync is off except where a test is about
-durability.
+It ends with the test, and the kernel kills it if the test run is killed. The folder is in memory and fsync is off,
+except where durability matters.
 """
 import glob
 import json
@@ -35,8 +35,9 @@ def unprivileged(argv):
 
 
 class Postgres:
-    def __init__(self, *settings):
-        top = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    def __init__(self, *settings, top=None):
+        if not top and os.access("/dev/shm", os.W_OK):
+            top = "/dev/shm"
         self.folder = tempfile.mkdtemp(prefix="emailsd-pg-", dir=top)
         self.settings = settings or ("fsync=off",)
         self.url = f"postgresql:///postgres?host={self.folder}&user=postgres"
@@ -101,9 +102,9 @@ class Postgres:
         self.start()
         return port
 
-    def query_text(self, sql):
+    def query_text(self, sql, url=None):
         return self._run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1",
-                         "--dbname", self.url, "--command", sql)
+                         "--dbname", url or self.url, "--command", sql)
 
     def query(self, sql):
         """Returns the rows as lists of text."""

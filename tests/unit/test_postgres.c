@@ -196,6 +196,20 @@ TEST(postgres_owner_in_service_waits_for_a_shorter_time)
     ck_assert_int_eq(pg_of(store)->connect_ms, STORE_STATEMENT_MS);
 }
 
+/* `emailsd forget`, for example, takes long. The second limit exists in PostgreSQL 17. */
+TEST(postgres_limits_of_the_role_are_not_those_of_the_store)
+{
+    PGconn *conn = operator_session();
+
+    operator_run(conn, "ALTER ROLE postgres SET statement_timeout = '1s'");
+    if (operator_run(conn, "SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'"))
+        operator_run(conn, "ALTER ROLE postgres SET transaction_timeout = '1s'");
+    store = store_open_roomy(postgres_server_url());
+    operator_run(conn, "ALTER ROLE postgres RESET ALL");
+    PQfinish(conn);
+    ck_assert_int_eq(pg_run(pg_of(store), "SELECT pg_sleep(1.2)", NULL, NULL), ERR_OK);
+}
+
 /* The lock would be an unknown outcome at the limit of the statement. */
 TEST(postgres_locked_row_is_an_error_and_not_a_lost_connection)
 {
@@ -235,6 +249,20 @@ TEST(postgres_session_of_another_client_is_not_used)
     pg_of(store)->heartbeat_ms = 0;
     ck_assert_int_eq(store_paused(store, &paused), ERR_STORAGE_UNAVAILABLE);
     await_write();
+}
+
+/* What a client has prepared whose session a pooler has passed on. */
+TEST(postgres_session_with_statements_of_another_client_is_not_used)
+{
+    char sql[40];
+
+    store = store_open_roomy(postgres_server_url());
+    int64_t batch = store_add_batch(store, 0, 1);
+    snprintf(sql, sizeof sql, "PREPARE s%d AS SELECT 1", SQL_NOT_SENT);
+    ck_assert_int_eq(pg_run(pg_of(store), sql, NULL, NULL), ERR_OK);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_STORAGE_UNAVAILABLE);
+    await_write();
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
 }
 
 static void set_standby(const char *name)

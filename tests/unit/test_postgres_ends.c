@@ -135,3 +135,22 @@ TEST(ends_with_many_bytes_are_several_statements)
     ck_assert_int_eq(operator_run_once("SELECT sum(length(body)) FROM raw_results"),
                      TASKS * STORE_RAW_MAX);
 }
+
+/* A second statement after each end would double its time. */
+TEST(ends_beyond_the_limits_delete_more_than_one_row)
+{
+    struct pg_store *s = pg_of(store);
+
+    s->max_ended = s->max_answers = 300;
+    for (size_t i = 0; i < 301; i++) {
+        store_add_batch(store, TASKS + i, 1);
+        store_end_answered(store, TASKS + i, "milvali.com", STORE_DAY_MS + (int64_t)i);
+    }
+    ck_assert_int_eq(s->n_ended, 297);
+    ck_assert_int_eq(s->n_answers, 297);
+    ck_assert_int_eq(operator_run_once("SELECT count(*) FROM tasks WHERE outcome IS NOT NULL"),
+                     297);
+    ck_assert_int_eq(operator_run_once("SELECT count(*) FROM answers"), 297);
+    ck_assert_int_eq(store_kept(store, TASKS + 3), ERR_NO_ENTRY);
+    ck_assert_int_eq(store_kept(store, TASKS + 4), ERR_OK);
+}

@@ -59,31 +59,83 @@ static void post_all(struct store_calls *calls, const int64_t *batches)
     }
 }
 
+static struct store_calls *start_threads(struct inbox **ret_inbox)
+{
+    struct store_calls *calls = store_calls_new(store);
+    struct errmsg why = {""};
+
+    ck_assert_int_eq(inbox_new(ret_inbox), ERR_OK);
+    ck_assert_msg(!store_calls_start(calls, *ret_inbox, &why), "%s", why.text);
+    return calls;
+}
+
+static void await(struct inbox *inbox, size_t n)
+{
+    while (n_returned < n) {
+        struct pollfd fd = {.fd = inbox_fd(inbox), .events = POLLIN};
+        ck_assert_int_eq(poll(&fd, 1, LONG_MS), 1);
+        inbox_run_all(inbox);
+    }
+}
+
+/* The last calls have returned then. */
+static void stop_threads(struct store_calls *calls, struct inbox *inbox)
+{
+    ck_assert(store_calls_stop(calls, LONG_MS));
+    inbox_run_all(inbox);
+    store_calls_free(calls);
+    inbox_free(inbox);
+}
+
 RANGE_TEST(store_threads_write_and_read, 0, STORES)
 {
     int64_t batches[BATCHES];
     struct inbox *inbox;
-    struct errmsg why = {""};
 
     store = store_open_roomy(store_url_of(_i));
     store_add_batch(store, 0, 1);
     store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
     for (size_t i = 0; i < BATCHES; i++)
         batches[i] = store_add_batch(store, 1 + i, 1);
-    struct store_calls *calls = store_calls_new(store);
-    ck_assert_int_eq(inbox_new(&inbox), ERR_OK);
-    ck_assert_msg(!store_calls_start(calls, inbox, &why), "%s", why.text);
+    struct store_calls *calls = start_threads(&inbox);
     post_all(calls, batches);
-    while (n_returned < READS + BATCHES) {
-        struct pollfd fd = {.fd = inbox_fd(inbox), .events = POLLIN};
-        ck_assert_int_eq(poll(&fd, 1, LONG_MS), 1);
-        inbox_run_all(inbox);
-    }
-    ck_assert(store_calls_stop(calls, LONG_MS));
-    inbox_run_all(inbox);
+    await(inbox, READS + BATCHES);
+    stop_threads(calls, inbox);
     ck_assert_uint_eq(n_returned, READS + 3 * BATCHES);
     for (size_t i = 0; i < BATCHES; i++)
         ck_assert_int_eq(store_look(store, batches[i]).state, STORE_SUBMITTED);
-    store_calls_free(calls);
-    inbox_free(inbox);
+}
+
+static void end_done(struct store_call *call)
+{
+    struct store_end_task_call *end = container_of(call, struct store_end_task_call, call);
+
+    ck_assert_int_eq(call->err, ERR_OK);
+    ck_assert(end->stored);
+    ck_assert_str_eq(end->tracking_id, store_tracking_id(n_returned));
+    result_unref(end->keep);
+    n_returned++;
+}
+
+RANGE_TEST(store_threads_end_tasks_in_order, 0, STORES)
+{
+    static struct store_end_task_call ends[BATCHES];
+    const struct store_end answered = {.state = STORE_ANSWERED, .wall_ms = STORE_NOW_MS};
+    struct inbox *inbox;
+
+    store = store_open_roomy(store_url_of(_i));
+    store_add_batch(store, 0, BATCHES);
+    struct store_calls *calls = start_threads(&inbox);
+    for (size_t i = 0; i < BATCHES; i++) {
+        ends[i] =
+            (struct store_end_task_call){.call.done = end_done,
+                                         .tracking_id = store_tracking_id(i),
+                                         .end = answered,
+                                         .keep = store_answer(i, "milvali.com", STORE_DAY_MS)};
+        store_post_end_task(calls, &ends[i]);
+    }
+    await(inbox, BATCHES);
+    stop_threads(calls, inbox);
+    for (size_t i = 0; i < BATCHES; i++)
+        ck_assert_int_eq(store_kept(store, i), ERR_OK);
 }

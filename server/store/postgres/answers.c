@@ -39,13 +39,13 @@ enum err pg_count(struct pg_store *s)
 
 void pg_added_answers(struct pg_store *s, int64_t n)
 {
-    int64_t limit = (int64_t)s->max_answers, dropped = 0;
+    int64_t dropped = 0;
 
     s->n_answers += n;
-    if (s->n_answers > limit && s->must_count && pg_count(s))
+    if (pg_too_many(s->n_answers, s->max_answers) && s->must_count && pg_count(s))
         return;
-    int64_t excess = s->n_answers - limit;
-    if (excess > 0 && !pg_write_int(s, &dropped, SQL_DROP_OLDEST, "i", excess))
+    int64_t too_many = pg_too_many(s->n_answers, s->max_answers);
+    if (too_many && !pg_write_int(s, &dropped, SQL_DROP_OLDEST, "i", too_many))
         s->n_answers -= dropped;
 }
 

@@ -3,13 +3,16 @@
  * configures its session.
  *
  * The session must be this process's own: a pooler that gives each transaction another server
- * session would lose the settings below, durability included. Settings of our own mark
- * the session; each write of the owner looks for its id there. */
+ * session would lose the settings below, durability included. Settings of our own mark the session;
+ * each write of the owner looks for its id there. While it has one client only, such a pooler gives
+ * it the same session each time. So a second connection finds out whether it gets that session too.
+ */
 #include "store/postgres/postgres.h"
 
 #include "base/id.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OLDEST_SERVER 140000
@@ -19,7 +22,8 @@
          */
 
 /* The connection settings. Without `jit=off`, the first statements with unnest() take 0.8 s. A
- * `synchronous_commit` that the operator has set higher stays. */
+ * `synchronous_commit` that the operator has set higher stays. PostgreSQL 17 was the first with a
+ * `transaction_timeout`. */
 #define SETTINGS                                                                                   \
     "SELECT set_config('emailsd.session', '%s', false),"                                           \
     " set_config('emailsd.owner', '%s', false),"                                                   \
@@ -30,6 +34,7 @@
     " set_config('statement_timeout', '0', false),"                                                \
     " set_config('idle_in_transaction_session_timeout', '2s', false),"                             \
     " set_config('idle_session_timeout', '0', false),"                                             \
+    " (SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'),"  \
     " set_config('tcp_keepalives_idle', '10', false),"                                             \
     " set_config('tcp_keepalives_interval', '3', false),"                                          \
     " set_config('tcp_keepalives_count', '3', false),"                                             \
@@ -98,19 +103,46 @@ static enum err check_server(const struct pg_store *s, struct errmsg *why)
     return ERR_OK;
 }
 
-/* In a statement of its own, because a pooler may give it another session. */
-static enum err check_session(struct pg_store *s, struct errmsg *why)
+static enum err reject_pooler(struct errmsg *why)
 {
-    autorows PGresult *rows = NULL;
-    enum err err = pg_run(s, "SELECT current_setting('emailsd.session', true)", &rows, why);
-
-    if (err || strcmp(pg_text(rows, 0, 0), s->session) == 0)
-        return err;
     return reject(why, "the PostgreSQL URL leads to a pooler that gives each transaction another "
                        "session; use the server itself, or a pooler in session mode");
 }
 
-static enum err configure(struct pg_store *s, struct errmsg *why)
+/* `pid` is the server's process, whose session no other connection may have. */
+static enum err check_pooler(const struct pg_store *s, size_t host, const char *pid,
+                             struct errmsg *why)
+{
+    struct pg_store second = {
+        .target = s->target, .wait_ms = s->wait_ms, .connect_ms = s->connect_ms};
+    autorows PGresult *rows = NULL;
+    enum err err = pg_dial(&second, host, why);
+
+    if (!err)
+        err = pg_run(&second, "SELECT pg_backend_pid()", &rows, why);
+    PQfinish(second.conn);
+    host_lookup_free(second.lookups[host]);
+    return !err && strcmp(pg_text(rows, 0, 0), pid) == 0 ? reject_pooler(why) : err;
+}
+
+/* In a statement of its own, because a pooler may give it another session. To libpq, a
+ * pooler has reported a number of its own. */
+static enum err check_session(struct pg_store *s, size_t host, struct errmsg *why)
+{
+    autorows PGresult *rows = NULL;
+    enum err err =
+        pg_run(s, "SELECT current_setting('emailsd.session', true), pg_backend_pid()", &rows, why);
+
+    if (err)
+        return err;
+    if (strcmp(pg_text(rows, 0, 0), s->session) != 0)
+        return reject_pooler(why);
+    const char *pid = pg_text(rows, 0, 1);
+    return strtol(pid, NULL, 10) == PQbackendPID(s->conn) ? ERR_OK
+                                                          : check_pooler(s, host, pid, why);
+}
+
+static enum err configure(struct pg_store *s, size_t host, struct errmsg *why)
 {
     char settings[sizeof SETTINGS + 2 * ID_TEXT + 64];
 
@@ -119,7 +151,7 @@ static enum err configure(struct pg_store *s, struct errmsg *why)
     enum err err = check_server(s, why);
     if (!err)
         err = pg_run(s, settings, NULL, why);
-    return err ? err : check_session(s, why);
+    return err ? err : check_session(s, host, why);
 }
 
 static enum err open_session(struct pg_store *s, size_t host, struct errmsg *why)
@@ -127,7 +159,7 @@ static enum err open_session(struct pg_store *s, size_t host, struct errmsg *why
     enum err err = pg_dial(s, host, why);
 
     if (!err)
-        err = configure(s, why);
+        err = configure(s, host, why);
     if (err && s->conn)
         pg_disconnect(s);
     return err;

@@ -285,6 +285,15 @@ enum err pg_heartbeat(struct store *store, struct errmsg *why);
 
 /* ---- the parts ---- */
 
+/* Returns how many of `n` rows are to be deleted: none up to the limit; beyond it a few more than
+ * that, so that the next writes need no second statement. */
+static inline int64_t pg_too_many(int64_t n, size_t limit)
+{
+    int64_t more = (int64_t)limit / 100 < 100 ? (int64_t)limit / 100 : 100;
+
+    return n > (int64_t)limit ? n - (int64_t)limit + more : 0;
+}
+
 /* Of journal.c. Limits the journal; called after tasks have ended. An error is not reported: the
  * next end tries again. */
 void pg_drop_ended(struct pg_store *s);

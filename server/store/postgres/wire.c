@@ -102,7 +102,7 @@ static enum err judge(const PGresult *rows)
  * more, or the session is not the one that was prepared. */
 static bool is_broken(PGconn *conn, const PGresult *rows)
 {
-    static const char *const states[] = {"08", "57P", "25006", "26000"};
+    static const char *const states[] = {"08", "57P", "25006", "26000", "42P05"};
     const char *state = state_of(rows);
 
     for (size_t i = 0; i < ARRAY_LEN(states); i++)
