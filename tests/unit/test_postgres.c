@@ -251,14 +251,17 @@ TEST(postgres_session_of_another_client_is_not_used)
     await_write();
 }
 
-/* What a client has prepared whose session a pooler has passed on. */
+/* What another emailsd has prepared, whose session a pooler has passed on. */
 TEST(postgres_session_with_statements_of_another_client_is_not_used)
 {
-    char sql[40];
+    char sql[120];
 
     store = store_open_roomy(postgres_server_url());
     int64_t batch = store_add_batch(store, 0, 1);
-    snprintf(sql, sizeof sql, "PREPARE s%d AS SELECT 1", SQL_NOT_SENT);
+    ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_OK);
+    snprintf(sql, sizeof sql,
+             "DEALLOCATE ALL; PREPARE s%d(bigint, bigint) AS SELECT 1::bigint, 1 + 0 * ($1 + $2)",
+             SQL_NOT_SENT);
     ck_assert_int_eq(pg_run(pg_of(store), sql, NULL, NULL), ERR_OK);
     ck_assert_int_eq(store_mark_not_sent(store, batch), ERR_STORAGE_UNAVAILABLE);
     await_write();

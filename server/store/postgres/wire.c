@@ -230,11 +230,12 @@ static enum err prepare(struct pg_store *s, enum sql which, const char *name, in
 static enum err execute(struct pg_store *s, PGresult **ret_rows, enum sql which,
                         const struct parameters *p)
 {
-    char name[16];
+    char name[24];
     PGresult *rows = NULL;
     int64_t until_ms = pg_now_ms() + s->wait_ms;
 
-    snprintf(name, sizeof name, "s%d", (int)which);
+    /* another client, whose session a pooler may give this one, has other names */
+    snprintf(name, sizeof name, "s%d_%.8s", (int)which, s->session);
     enum err err = prepare(s, which, name, until_ms);
     if (err)
         return err;
