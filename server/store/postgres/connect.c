@@ -113,8 +113,7 @@ static enum err reject_pooler(struct errmsg *why)
 static enum err check_pooler(const struct pg_store *s, size_t host, const char *pid,
                              struct errmsg *why)
 {
-    struct pg_store second = {
-        .target = s->target, .wait_ms = s->wait_ms, .connect_ms = s->connect_ms};
+    struct pg_store second = {.target = s->target, .wait_ms = s->wait_ms, .until_ms = s->until_ms};
     autorows PGresult *rows = NULL;
     enum err err = pg_dial(&second, host, why);
 
@@ -156,10 +155,11 @@ static enum err configure(struct pg_store *s, size_t host, struct errmsg *why)
 
 static enum err open_session(struct pg_store *s, size_t host, struct errmsg *why)
 {
+    s->until_ms = pg_now_ms() + s->connect_ms;
     enum err err = pg_dial(s, host, why);
-
     if (!err)
         err = configure(s, host, why);
+    s->until_ms = 0;
     if (err && s->conn)
         pg_disconnect(s);
     return err;

@@ -120,8 +120,9 @@ struct pg_store {
     bool is_prepared[SQL_STATEMENTS];          /* on this connection */
     bool is_unsure;                            /* a commit did not wait for the standby */
     int64_t wait_ms;                           /* for one statement */
-    int64_t connect_ms;                        /* for one host to be resolved, and to connect */
+    int64_t connect_ms;                        /* for one host, until its session is configured */
     int64_t service_ms;                        /* both, of an owner in service */
+    int64_t until_ms;                          /* for all of one host; 0 = not connecting */
     int64_t retry_ms;                          /* no connection is opened before; monotonic */
     char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
     char id[ID_TEXT];                          /* of this opening by an owner, else "" */

@@ -151,7 +151,7 @@ static enum err end(struct pg_store *s, PGresult *rows, PGresult **ret_rows, str
 enum err pg_run(struct pg_store *s, const char *sql, PGresult **ret_rows, struct errmsg *why)
 {
     PGresult *rows = NULL;
-    int64_t until_ms = pg_now_ms() + s->wait_ms;
+    int64_t until_ms = s->until_ms ? s->until_ms : pg_now_ms() + s->wait_ms;
 
     if (PQsendQuery(s->conn, sql))
         rows = receive(s->conn, until_ms);
