@@ -3,6 +3,7 @@
 #include "base/host_lookup.h"
 
 #include "base/mem.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct host_lookup {
     char *host;
@@ -26,14 +26,10 @@ struct host_lookup {
 static struct host_lookup *new_lookup(const char *host)
 {
     struct host_lookup *lookup = xcalloc(1, sizeof *lookup);
-    pthread_condattr_t monotonic;
 
     lookup->host = xstrdup(host);
     pthread_mutex_init(&lookup->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&lookup->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    thread_condition_init(&lookup->ended);
     return lookup;
 }
 
@@ -99,23 +95,9 @@ enum err host_lookup_start(const char *host, struct host_lookup **ret_lookup)
     return ERR_OK;
 }
 
-static struct timespec time_in(int64_t ms)
-{
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    return until;
-}
-
 bool host_lookup_wait(struct host_lookup *lookup, int64_t within_ms)
 {
-    const struct timespec until = time_in(within_ms);
+    const struct timespec until = thread_wait_end(within_ms);
     int reason = 0;
 
     pthread_mutex_lock(&lookup->lock);

@@ -17,6 +17,7 @@
 #include "commands/commands.h"
 #include "config/config.h"
 #include "daemon/access_policy.h"
+#include "daemon/engine_setup.h"
 #include "daemon/lifecycle.h"
 #include "daemon/reload.h"
 #include "daemon/sandbox_setup.h"
@@ -27,7 +28,6 @@
 #include "http/endpoints/health.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
-#include "lookup/recovery.h"
 #include "model/domain.h"
 #include "os/cores.h"
 #include "os/harden.h"
@@ -44,9 +44,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT_MS  INT64_C(10000)
-#define READ_TIMEOUT_MS     INT64_C(15000)
-#define TASK_TIMEOUT_MS     INT64_C(5000)
 #define HEADER_TIMEOUT_MS   INT64_C(8000)
 #define RESPONSE_TIMEOUT_MS INT64_C(30000)
 #define DRAIN_MS            INT64_C(5000)
@@ -54,12 +51,10 @@
 #define INTERIM_MS          INT64_C(2000)
 #define END_MS              (DRAIN_MS + INT64_C(5000)) /* in addition to configured times */
 #define READY_STATUS        "serving"
+#define WAITING_STATUS      "waiting for the store"
 #define REFUSED_STATUS      "serving with the previous configuration; reload rejected, see the log"
 #define SPARE_CONNECTIONS   1024 /* in addition to waiting requests: cache hits and probes */
-#define MAX_QUEUED          10000
-#define MAX_FINISHED        10000 /* finished lookups that /lookups/{id} serves from memory, */
-#define MAX_FINISHED_BYTES  ((size_t)16 << 20) /* and the size of their results */
-#define JITTER_PERCENT      10
+#define LOOK_MS             INT64_C(100) /* between two looks whether it is open */
 
 enum exit_code { EXIT_CLEAN = 0, EXIT_SYSTEM = 1, EXIT_OPERATOR = 2, EXIT_STORE_BUSY = 3 };
 
@@ -69,11 +64,10 @@ struct daemon {
     char *const *argv;
     struct config config;
     struct secret *key;
-    struct store *store;
+    struct engine_setup setup;
     struct cache *cache;
     struct transport *transport;
     struct openmart *openmart;
-    struct engine *engine;
     struct access_policy policy;
     struct health health;
     struct service service;
@@ -145,94 +139,44 @@ static int load_access_policy(struct daemon *d)
 
 static int start_upstream(struct daemon *d)
 {
-    const struct transport_options transport = {
-        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .user_agent = "emailsd/" EMAILSD_VERSION,
-        .ca_file = d->config.upstream_ca,
-        .max_connections = 8,
-    };
-    const struct openmart_options openmart = {
-        .base_url = d->config.upstream_url,
-        .key = d->key,
-        .submit_timeout_ms = d->config.submit_timeout_ms,
-        .read_timeout_ms = READ_TIMEOUT_MS,
-        .task_timeout_ms = TASK_TIMEOUT_MS,
-    };
+    return upstream_start(&d->config, d->key, &d->transport, &d->openmart)
+               ? fail(EXIT_SYSTEM, "libcurl", "cannot be initialized")
+               : EXIT_CLEAN;
+}
 
-    if (transport_new(&transport, &d->transport))
-        return fail(EXIT_SYSTEM, "libcurl", "cannot be initialized");
-    d->openmart = openmart_new(&openmart, d->transport);
-    return EXIT_CLEAN;
+static void start_cache(struct daemon *d)
+{
+    metrics_set(&metrics_mine()->waiters_max, (uint64_t)d->config.max_waiters);
+    d->cache = cache_new((size_t)d->config.cache_bytes);
+}
+
+static int fail_start(enum err err, const struct errmsg *why)
+{
+    return fail(err == ERR_STORE_BUSY                                 ? EXIT_STORE_BUSY
+                : err == ERR_STORAGE_UNAVAILABLE || err == ERR_SYSTEM ? EXIT_SYSTEM
+                                                                      : EXIT_OPERATOR,
+                "", why->text);
 }
 
 static int start_store(struct daemon *d)
 {
     struct errmsg why;
-    enum err err = store_setup_open(&d->config, &d->store, &why);
 
-    if (!err)
-        return EXIT_CLEAN;
-    return fail(err == ERR_STORE_BUSY            ? EXIT_STORE_BUSY
-                : err == ERR_STORAGE_UNAVAILABLE ? EXIT_SYSTEM
-                                                 : EXIT_OPERATOR,
-                "--store", why.text);
+    d->setup = (struct engine_setup){
+        .config = &d->config, .key = d->key, .idle_ms = notify_turn_ms(&d->lifecycle.watchdog)};
+    enum err err = engine_setup_begin(&d->setup, &why);
+    return err ? fail_start(err, &why) : EXIT_CLEAN;
 }
 
-static void log_recovery(const struct recovery *found)
-{
-    if (!found->resumed_batches && !found->unknown_batches && !found->held)
-        return;
-    log_event(found->unknown_batches ? LOG_WARN : LOG_INFO, "recovery_finished",
-              LOG_INT("batches", found->resumed_batches), LOG_INT("tasks", found->resumed_tasks),
-              LOG_INT("unknown_batches", found->unknown_batches),
-              LOG_INT("unknown_tasks", found->unknown_tasks), LOG_INT("cooldowns", found->held));
-}
-
+/* No-op while the store is awaited. */
 static int start_engine(struct daemon *d)
 {
-    const struct config *c = &d->config;
-    const struct engine_options options = {
-        .max_waiters = (size_t)c->max_waiters,
-        .results = {.ttl_found_ms = c->ttl_found_ms,
-                    .ttl_empty_ms = c->ttl_empty_ms,
-                    .ttl_failed_ms = c->ttl_failed_ms,
-                    .ttl_jitter_percent = JITTER_PERCENT,
-                    .unknown_hold_ms = c->unknown_hold_ms,
-                    .max_finished = MAX_FINISHED,
-                    .max_finished_bytes = MAX_FINISHED_BYTES},
-        .batch = {.size = (size_t)c->batch_size,
-                  .linger_ms = c->batch_linger_ms,
-                  .slots = (int)c->submit_slots,
-                  .max_queued = MAX_QUEUED,
-                  .lifetime_ms = c->batch_lifetime_ms,
-                  .reads_per_second = (int)c->reads_per_second,
-                  .retry_unknown = c->submit_retry_unknown,
-                  .notify_url = c->notify_url,
-                  .key = d->key},
-        .credits_per_day = c->credits_per_day,
-        .keep_expired_ms = c->stale_if_error_ms,
-        .balance_every_ms = c->balance_every_ms,
-        .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),
-    };
-    struct recovery found;
     struct errmsg why;
 
-    metrics_set(&metrics_mine()->waiters_max, (uint64_t)c->max_waiters);
-    d->cache = cache_new((size_t)c->cache_bytes);
-    const struct engine_tools tools = {d->cache, d->store, d->openmart, d->transport};
-    enum err err = engine_new(&options, &tools, clock_real(), &d->engine, &found);
-    if (err)
-        return err == ERR_SYSTEM
-                   ? fail(EXIT_SYSTEM, "engine: cannot create eventfd", strerror(errno))
-                   : fail(EXIT_SYSTEM, "engine", "cannot read or write the journal");
-    log_recovery(&found);
-    if (engine_start(d->engine, &why)) {
-        int code = fail(EXIT_SYSTEM, "engine", why.text);
-        engine_free(TAKE(d->engine));
-        return code;
-    }
-    d->lifecycle.engine = d->engine;
-    return EXIT_CLEAN;
+    d->setup.tools = (struct engine_tools){d->cache, NULL, d->openmart, d->transport};
+    enum err err = engine_setup_continue(&d->setup, &why);
+    d->lifecycle.engine = d->setup.engine;
+    return err ? fail_start(err, &why) : EXIT_CLEAN;
 }
 
 static int start_listener(struct daemon *d)
@@ -256,7 +200,7 @@ static int start_listener(struct daemon *d)
     };
     struct errmsg why;
 
-    d->service = (struct service){.engine = d->engine,
+    d->service = (struct service){.is_starting = true,
                                   .cache = d->cache,
                                   .health = &d->health,
                                   .takes_notifications = c->notify_url != NULL,
@@ -290,6 +234,7 @@ static int start(struct daemon *d)
     if (!code)
         code = start_upstream(d);
     if (!code) {
+        start_cache(d);
         sandbox_setup_files(&d->config, &d->sandbox);
         code = start_engine(d);
     }
@@ -306,16 +251,12 @@ static void reload(struct daemon *d)
 {
     notify_reloading();
     bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->policy,
-                                             d->lifecycle.listener, d->engine});
-    notify_ready(taken ? READY_STATUS : REFUSED_STATUS);
+                                             d->lifecycle.listener, d->setup.engine});
+    notify_ready(!taken ? REFUSED_STATUS : d->setup.engine ? READY_STATUS : WAITING_STATUS);
 }
 
-/* Runs until a signal ends the daemon. */
-static void run(struct daemon *d, const sigset_t *signals)
+static void announce(const struct daemon *d)
 {
-    int number;
-
-    atomic_store(&d->health.stage, HEALTH_RUNNING);
     access_policy_log(&d->policy);
     for (size_t i = 0; i < d->config.listen.n; i++) {
         printf("emailsd ready on %s\n", listener_url(d->lifecycle.listener, i));
@@ -323,30 +264,90 @@ static void run(struct daemon *d, const sigset_t *signals)
                   LOG_STR("version", EMAILSD_VERSION));
     }
     fflush(stdout);
-    notify_ready(READY_STATUS);
+    notify_ready(d->setup.engine ? READY_STATUS : WAITING_STATUS);
+}
+
+/* Waits until the engine runs. *ret_number is the signal that ends the daemon before; 0 = none. The
+ * pause is for the engine, so its signals stay pending. */
+static int await_engine(struct daemon *d, sigset_t signals, int *ret_number)
+{
+    int code = EXIT_CLEAN;
+
+    sigdelset(&signals, SIGUSR1);
+    sigdelset(&signals, SIGUSR2);
+    *ret_number = 0;
+    while (!d->setup.engine && !code && !*ret_number) {
+        int number = lifecycle_signal_within(&d->lifecycle, &signals, LOOK_MS);
+        if (number == SIGHUP)
+            reload(d);
+        else
+            *ret_number = number;
+        if (!number)
+            code = start_engine(d);
+    }
+    return code;
+}
+
+/* Returns the signal that ends the daemon. */
+static int run_until_signal(struct daemon *d, const sigset_t *signals)
+{
+    int number;
+
     while ((number = lifecycle_next_signal(&d->lifecycle, signals)) != SIGTERM &&
            number != SIGINT) {
         if (number == SIGHUP)
             reload(d);
         else
-            engine_set_paused(d->engine, number == SIGUSR1);
+            engine_set_paused(d->setup.engine, number == SIGUSR1);
     }
+    return number;
+}
+
+static void open_service(struct daemon *d)
+{
+    d->service.engine = d->setup.engine;
+    atomic_store(&d->service.is_starting, false);
+    atomic_store(&d->health.stage, HEALTH_RUNNING);
+}
+
+/* Runs until a signal ends the daemon, or the store cannot be opened. */
+static int run(struct daemon *d, const sigset_t *signals)
+{
+    bool is_waiting = !d->setup.engine;
+    int number;
+
+    if (!is_waiting)
+        open_service(d);
+    announce(d);
+    int code = await_engine(d, *signals, &number);
+    if (code)
+        return code;
+    if (is_waiting && !number) {
+        open_service(d);
+        log_event(LOG_INFO, "store_opened");
+        notify_ready(READY_STATUS);
+    }
+    if (!number)
+        number = run_until_signal(d, signals);
     atomic_store(&d->health.stage, HEALTH_DRAINING);
     listener_announce_drain(d->lifecycle.listener);
     log_event(LOG_INFO, "draining", LOG_STR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
+    return EXIT_CLEAN;
 }
 
 /* Also works after a partial start. */
 static void stop(struct daemon *d, int code)
 {
     lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms, code);
-    engine_free(d->engine);
+    if (!engine_setup_cancel(&d->setup)) /* a server holds the thread; nothing was written */
+        _exit(code);
+    engine_free(d->setup.engine);
     notify_forget();
     openmart_free(d->openmart);
     transport_free(d->transport);
     cache_free(d->cache);
-    store_close(d->store);
+    store_close(d->setup.store);
     access_policy_done(&d->policy);
     secret_free(d->key);
     domain_stop();
@@ -359,7 +360,7 @@ static int serve(struct daemon *d)
     int code = start(d);
 
     if (!code)
-        run(d, &signals);
+        code = run(d, &signals);
     lifecycle_unblock_termination();
     if (!code) /* load balancers need time to notice that /readyz fails */
         lifecycle_wait(&d->lifecycle, d->config.drain_delay_ms);

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define STORE_MS       INT64_C(2000) /* the least time to write what is left */
-#define EXIT_UNWRITTEN 1             /* as for every failure of the system; see main.c */
+#define LONG_MS        INT64_C(3600000)
+#define EXIT_UNWRITTEN 1 /* as for every failure of the system; see main.c */
 
 /* Pings the manager if all threads make progress. Returns after how many milliseconds to call
  * again. */
@@ -48,16 +49,28 @@ sigset_t lifecycle_block_signals(void)
     return set;
 }
 
+int lifecycle_signal_within(struct lifecycle *lifecycle, const sigset_t *signals, int64_t within_ms)
+{
+    int64_t until_ms = clock_real().now_ms + within_ms, left_ms = within_ms;
+    int number;
+
+    do {
+        int64_t ping_ms = ping_watchdog(lifecycle), ms = ping_ms < left_ms ? ping_ms : left_ms;
+        const struct timespec wait = {.tv_sec = (time_t)(ms / 1000),
+                                      .tv_nsec = (long)(ms % 1000) * 1000000};
+        number = sigtimedwait(signals, NULL, &wait);
+        left_ms = until_ms - clock_real().now_ms;
+    } while (number < 0 && left_ms > 0);
+    return number < 0 ? 0 : number;
+}
+
 int lifecycle_next_signal(struct lifecycle *lifecycle, const sigset_t *signals)
 {
     int number;
 
-    do {
-        int64_t ms = ping_watchdog(lifecycle);
-        const struct timespec wait = {.tv_sec = (time_t)(ms / 1000),
-                                      .tv_nsec = (long)(ms % 1000) * 1000000};
-        number = sigtimedwait(signals, NULL, &wait);
-    } while (number < 0);
+    do
+        number = lifecycle_signal_within(lifecycle, signals, LONG_MS);
+    while (!number);
     return number;
 }
 
@@ -116,7 +129,8 @@ void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms, int c
 
     if (lifecycle->listener) {
         listener_drain(lifecycle->listener);
-        engine_drain(lifecycle->engine, patience_ms);
+        if (lifecycle->engine)
+            engine_drain(lifecycle->engine, patience_ms);
         while (!listener_join(lifecycle->listener, ping_watchdog(lifecycle)))
             ;
         listener_stop(TAKE(lifecycle->listener));

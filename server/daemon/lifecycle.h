@@ -29,7 +29,11 @@ sigset_t lifecycle_block_signals(void);
  * effect from here on. */
 void lifecycle_unblock_termination(void);
 
-/* Waits for the next signal of the set and returns it. */
+/* Waits for the next signal of the set and returns it; 0 if there is none within that time. */
+int lifecycle_signal_within(struct lifecycle *lifecycle, const sigset_t *signals,
+                            int64_t within_ms);
+
+/* The same without a limit. */
 int lifecycle_next_signal(struct lifecycle *lifecycle, const sigset_t *signals);
 
 /* Waits for that time while the threads keep working. */

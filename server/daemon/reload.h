@@ -25,7 +25,7 @@ struct reload {
     const struct sockets *sockets; /* their addresses replace the configured ones */
     struct access_policy *policy;
     struct listener *listener;
-    struct engine *engine;
+    struct engine *engine; /* NULL = it has not started yet */
 };
 
 /* Reloads. Returns whether the new settings are in effect. */

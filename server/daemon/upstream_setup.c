@@ -3,12 +3,19 @@
 #include "daemon/upstream_setup.h"
 
 #include "base/url.h"
+#include "client/openmart/openmart.h"
+#include "client/transport.h"
+#include "version.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define KEY_VARIABLE   "OPENMART_API_KEY" /* the name in Openmart's documents */
 #define NOTIFY_URL_MAX 1000               /* each of a hundred tasks carries it */
+
+#define CONNECT_TIMEOUT_MS INT64_C(10000)
+#define READ_TIMEOUT_MS    INT64_C(15000)
+#define TASK_TIMEOUT_MS    INT64_C(5000)
 
 static enum err reject(struct errmsg *why, const char *what, const char *words)
 {
@@ -104,4 +111,27 @@ enum err upstream_check(struct config *config, bool *ret_plaintext, struct errms
     trim_slashes(config->upstream_url);
     *ret_plaintext = plaintext;
     return ERR_OK;
+}
+
+enum err upstream_start(const struct config *config, struct secret *key,
+                        struct transport **ret_transport, struct openmart **ret_openmart)
+{
+    const struct transport_options transport = {
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .user_agent = "emailsd/" EMAILSD_VERSION,
+        .ca_file = config->upstream_ca,
+        .max_connections = 8,
+    };
+    const struct openmart_options openmart = {
+        .base_url = config->upstream_url,
+        .key = key,
+        .submit_timeout_ms = config->submit_timeout_ms,
+        .read_timeout_ms = READ_TIMEOUT_MS,
+        .task_timeout_ms = TASK_TIMEOUT_MS,
+    };
+    enum err err = transport_new(&transport, ret_transport);
+
+    if (!err)
+        *ret_openmart = openmart_new(&openmart, *ret_transport);
+    return err;
 }

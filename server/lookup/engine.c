@@ -161,6 +161,7 @@ struct engine_store engine_store(const struct engine *engine, int64_t now_ms)
     int64_t writes_ms = health.writes.busy_ms, reads_ms = health.reads.busy_ms;
 
     return (struct engine_store){
+        .link = health.link,
         .lag_ms = writes_ms > reads_ms ? writes_ms : reads_ms,
         .pending = (int64_t)(health.writes.waiting + health.reads.waiting),
     };

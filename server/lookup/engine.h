@@ -21,6 +21,7 @@
 #include "lookup/status.h"
 #include "model/domain.h"
 #include "model/precondition.h"
+#include "store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +32,6 @@ struct engine;
 struct heartbeat;
 struct openmart;
 struct recovery;
-struct store;
 struct transport;
 
 struct engine_options {
@@ -89,8 +89,10 @@ size_t engine_log_unwritten(const struct engine *engine);
 struct status engine_status(const struct engine *engine);
 const struct heartbeat *engine_heartbeat(const struct engine *engine);
 
-/* Any thread, as above. The threads of the store; all 0 if they were not started. */
+/* Any thread, as above. How the store is reached, and its threads: all 0 if they were not
+ * started. */
 struct engine_store {
+    enum store_link link;
     int64_t lag_ms;  /* how long the current call has lasted, if one of them is inside a call */
     int64_t pending; /* calls that were posted and have not been executed */
 };

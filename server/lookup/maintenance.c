@@ -211,18 +211,21 @@ static const char *event_of(const struct store_heartbeat_call *heartbeat, enum l
     return heartbeat->link == STORE_DISCONNECTED ? "store_disconnected" : "store_write_failed";
 }
 
-/* Only a change; the engine starts with a store that is connected. */
+/* Only a change, also of the reason; the engine starts with a store that is connected. */
 static void log_store(struct maintenance *maintenance)
 {
     const struct store_heartbeat_call *heartbeat = &maintenance->heartbeat;
     const char *before =
         maintenance->store_event ? maintenance->store_event : STORE_CONNECTED_EVENT;
+    const char *reason = heartbeat->why.text;
     enum log_level level;
 
     maintenance->store_event = event_of(heartbeat, &level);
-    if (strcmp(maintenance->store_event, before) != 0)
-        log_event(level, maintenance->store_event,
-                  LOG_STR("reason", *heartbeat->why.text ? heartbeat->why.text : NULL));
+    if (strcmp(maintenance->store_event, before) == 0 &&
+        strcmp(maintenance->store_reason.text, reason) == 0)
+        return;
+    maintenance->store_reason = heartbeat->why;
+    log_event(level, maintenance->store_event, LOG_STR("reason", *reason ? reason : NULL));
 }
 
 static void heartbeat_returned(struct store_call *call)

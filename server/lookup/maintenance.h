@@ -47,7 +47,8 @@ struct maintenance {
     struct store_trim_call trimming;
     bool has_heartbeat_in_flight; /* it has not returned */
     struct store_heartbeat_call heartbeat;
-    const char *store_event; /* the last one that was logged; NULL = none */
+    const char *store_event;    /* the last one that was logged; NULL = none */
+    struct errmsg store_reason; /* and its reason */
     bool paused;
     bool is_unwritten; /* the pause was set here and is not persisted yet */
     bool is_writing;   /* it is being written, perhaps with an older value */

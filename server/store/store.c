@@ -26,10 +26,11 @@ static const struct scheme {
                      struct store **ret_store, struct errmsg *why);
     enum err (*open_shared)(const char *rest, const struct store_options *options,
                             struct store **ret_store, struct errmsg *why);
+    bool is_on_server;
 } schemes[] = {
-    {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared},
-    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL},
-    {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared},
+    {"sqlite:", store_sqlite_check, store_sqlite_open, store_sqlite_open_shared, false},
+    {"memory:", store_sqlite_check_memory, store_sqlite_open_memory, NULL, false},
+    {"postgresql:", store_postgres_check, store_postgres_open, store_postgres_open_shared, true},
 };
 
 static const struct scheme *find(const char *url, const char **ret_rest, struct errmsg *why)
@@ -53,6 +54,15 @@ enum err store_check(const struct store_options *options, struct errmsg *why)
     const struct scheme *scheme = find(options->url, &rest, why);
 
     return scheme ? scheme->check(rest, options, why) : ERR_STORE_REFUSED;
+}
+
+bool store_is_on_server(const char *url)
+{
+    const char *rest;
+    struct errmsg why;
+    const struct scheme *scheme = find(url, &rest, &why);
+
+    return scheme && scheme->is_on_server;
 }
 
 enum err store_open(const struct store_options *options, struct store **ret_store,

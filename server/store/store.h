@@ -70,6 +70,10 @@ struct store_options {
  * ERR_STORAGE_UNAVAILABLE; `why` then has the message. */
 enum err store_check(const struct store_options *options, struct errmsg *why);
 
+/* Returns whether the store of that URL is on a server: if it is away, store_open() returns
+ * ERR_STORAGE_UNAVAILABLE, and may succeed later. */
+bool store_is_on_server(const char *url);
+
 /* Opens the store as its only owner and creates what is missing (folders 0700, files 0600). The
  * caller calls store_close(). On failure, `why` says what to do: ERR_STORE_BUSY if another process
  * owns it; ERR_STORE_DAMAGED if the content is unusable (another program's file, a newer version's,

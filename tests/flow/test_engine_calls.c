@@ -372,7 +372,7 @@ RANGE_TEST(deletion_does_not_count_before_a_resolved_task_is_repeated, 0, 2)
     post_forget(caller, no_precondition);
     ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FORGET), before + 1);
     ck_assert_int_eq(forget.err, ERR_STORAGE_UNAVAILABLE);
-    flow_advance(JOURNAL_RETRY_MS);
+    flow_advance(1000); /* it is repeated then */
     ck_assert_uint_eq(stored().tasks[STORE_UNKNOWN], 0);
     post_forget(caller, no_precondition);
     ck_assert_int_eq(forget.err, ERR_OK);

@@ -9,9 +9,10 @@
 
 static size_t n_heartbeats;
 
-static enum err count_heartbeat(struct store *of)
+static enum err count_heartbeat(struct store *of, struct errmsg *reason)
 {
     (void)of;
+    (void)reason;
     n_heartbeats++;
     return ERR_OK;
 }

@@ -370,6 +370,7 @@ TEST(journal_late_failure_keeps_results_before_their_deletion)
 {
     struct forget_domain_call late = {.call.run = engine_forget_domain, .domain = "other.com"};
     struct forget_domain_call forget = {.call.run = engine_forget_domain, .domain = "milvali.com"};
+    int64_t before_ms = JOURNAL_RETRY_MS / 2; /* the failure is that long before the result */
     int n_returned = 0;
 
     struct caller *caller = flow_request("milvali.com", WAIT_MS);
@@ -383,7 +384,7 @@ TEST(journal_late_failure_keeps_results_before_their_deletion)
     flow_settle();
     ck_assert_uint_eq(held_calls_count(), 1);
     resume_store();
-    flow_advance(500);
+    flow_advance(2000 - JOURNAL_RETRY_MS - before_ms);
     ck_assert_int_eq(caller->answers, 0);
     weak_store_fail(flow.store, WEAK_FORGET, true);
     held_calls_release();
@@ -392,7 +393,7 @@ TEST(journal_late_failure_keeps_results_before_their_deletion)
     ck_assert_int_eq(n_returned, 1);
     ck_assert_int_eq(late.err, ERR_STORAGE_UNAVAILABLE);
     weak_store_fail(flow.store, WEAK_FORGET, false);
-    flow_advance(500);
+    flow_advance(before_ms);
     ck_assert_int_eq(caller->err, ERR_OK);
     flow_call(&forget.call);
     ck_assert_int_eq(forget.err, ERR_OK);

@@ -26,7 +26,8 @@ DEPENDENCIES = {
     # The parts of main.c; besides main.c and the commands, the only files that use the configuration.
     "server/daemon/": ["server/config/config.h", "server/http/listener.h", "server/http/auth/",
                        "server/http/core/app.h", "server/http/net/tls.h", "server/lookup/engine.h",
-                       "server/model/denied_domains.h", "server/os/", "server/store/store.h", "base/"],
+                       "server/lookup/recovery.h", "server/model/denied_domains.h", "server/os/",
+                       "server/store/store.h", "client/openmart/openmart.h", "client/transport.h", "base/"],
     "server/commands/": ["server/config/", "server/os/", "server/store/store.h", "client/transport.h",
                          "base/"],
     "server/config/": ["base/"],

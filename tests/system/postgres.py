@@ -18,7 +18,7 @@ import tempfile
 from waiting import PATIENCE_S, eventually
 
 NOBODY = 65534
-READY = "database system is ready to accept connections"
+READY = "database system is ready to accept"  # connections, or read-only connections
 
 
 def programs():
@@ -45,9 +45,12 @@ class Postgres:
         self.process = None
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
+        self._make_data()
+        self.start()
+
+    def _make_data(self):
         self._run("initdb", "--pgdata", f"{self.folder}/data", "--username=postgres", "--auth=trust", "--no-sync",
                   "--encoding=UTF8", "--locale=C")
-        self.start()
 
     def _run(self, name, *arguments):
         done = subprocess.run(unprivileged([f"{programs()}/{name}", *arguments]), cwd="/", capture_output=True,
@@ -113,6 +116,26 @@ class Postgres:
     def close(self):
         self.stop()
         shutil.rmtree(self.folder)
+
+
+class Standby(Postgres):
+    """A server that replicates another one."""
+
+    def __init__(self, primary):
+        self.primary = primary
+        super().__init__()
+
+    def _make_data(self):
+        self._run("pg_basebackup", "--pgdata", f"{self.folder}/data", "--dbname", self.primary.url, "--no-sync",
+                  "--checkpoint=fast", "--write-recovery-conf")
+
+    def has_all(self):
+        """Returns whether it has replayed what the primary has written."""
+        [[written]] = self.primary.query("SELECT pg_current_wal_lsn()")
+        return self.query(f"SELECT pg_last_wal_replay_lsn() >= '{written}'") == [["t"]]
+
+    def promote(self):
+        assert self.query("SELECT pg_promote()") == [["t"]]
 
 
 class Store:

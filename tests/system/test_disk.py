@@ -26,10 +26,10 @@ def mount(*argv):
 class Disk:
     """A small file system of its own."""
 
-    def __init__(self, path):
+    def __init__(self, path, kib=DISK_KIB):
         self.path = path
         path.mkdir(0o700)
-        done = mount("mount", "-t", "tmpfs", "-o", f"size={DISK_KIB}k,mode=0700", "none", str(path))
+        done = mount("mount", "-t", "tmpfs", "-o", f"size={kib}k,mode=0700", "none", str(path))
         if done.returncode != 0:
             pytest.skip(f"a disk of its own wants root and mount(8): {done.stderr.strip()}")
 

@@ -6,12 +6,15 @@ thread enters it, and so do the programs that it starts.
 """
 import ctypes
 import os
+import pathlib
 import signal
 import subprocess
 
 import pytest
 
 import programs
+from pg_proxy import PgProxy
+from postgres import Postgres
 from programs import HOUR_MS, KEY_VARIABLE
 from waiting import eventually
 
@@ -151,3 +154,37 @@ def test_machine_without_a_resolver_pays_nothing_and_logs_why(apart, dead_resolv
     assert answer.problem(502, "upstream-error")["charged"] == "no"
     assert "event=submit_failed tasks=1 status=0" in daemon.stderr()
     assert daemon.get("/livez").status == 200
+
+
+# ---- the name of PostgreSQL ----
+
+
+@pytest.mark.parametrize("dead_resolver", [SILENT], indirect=True)
+def test_silent_resolver_does_not_hold_a_daemon_with_postgresql(apart, dead_resolver, testbed):
+    """At its start, and later: there the name is in a file of hosts that loses it."""
+    sim, server = testbed.simulator(), Postgres()
+    proxy = PgProxy(server)
+    hosts = pathlib.Path(programs.EMAILSD).with_name("hosts")
+    hosts.write_text("127.0.0.1 db.example\n")
+    wrapper = pathlib.Path(programs.EMAILSD)
+    wrapper.write_text(wrapper.read_text().replace("mount --bind", f"mount --bind {hosts} /etc/hosts && mount --bind", 1))
+    rule("udp", "dport", "53", "drop")
+    url = f"postgresql://postgres@db.example:{proxy.port}/postgres?sslmode=disable"
+    daemon = testbed.daemon(sim, "--store", url)
+    known = daemon.lookup("known.com")
+    hosts.write_text("\n")  # the same file
+    proxy.cut()
+    daemon.lookup("milvali.com", wait=1).problem(503, "storage-unavailable")
+    eventually(lambda: "the resolver does not answer in time for 'db.example'" in daemon.stderr())
+    assert daemon.lookup("known.com").body == known.body
+    assert daemon.get("/livez").status == 200
+    assert daemon.get("/readyz").status == 200
+    assert daemon.get("/readyz?verbose").json()["checks"]["store_lag_ms"] == 0
+    daemon.stop()
+    daemon = testbed.daemon(sim, "--store", url)
+    daemon.get("/readyz").problem(503, "starting")
+    assert daemon.get("/livez").status == 200
+    daemon.stop()
+    assert len(sim.ledger()) == 1
+    proxy.close()
+    server.close()

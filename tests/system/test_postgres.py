@@ -119,7 +119,7 @@ def test_certificate_of_postgresql_is_checked(testbed, sim, guarded, tmp_path):
     stranger = Authority(tmp_path / "other")
     flags = ["--listen", "127.0.0.1:0", "--upstream-url", sim.urls[0], "--store-password-file", password, "--store"]
     rejected = run_to_end(*flags, f"{url}&sslmode=verify-full&sslrootcert={stranger.path}", env={KEY_VARIABLE: KEY})
-    assert rejected.returncode == 1
+    assert rejected.returncode == 2
     assert "certificate" in rejected.stderr
     testbed.daemon(sim, *flags[4:], f"{url}&sslmode=verify-full&sslrootcert={authority.path}")
 
@@ -129,7 +129,7 @@ def test_wrong_password_for_postgresql_is_reported(sim, guarded):
     password.write_text("an0ther")
     done = run_to_end("--listen", "127.0.0.1:0", "--upstream-url", sim.urls[0], "--store", f"{url}&sslmode=require",
                       "--store-password-file", password, env={KEY_VARIABLE: KEY})
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "password authentication failed" in done.stderr
     assert "an0ther" not in done.stderr
 

@@ -289,3 +289,28 @@ LOOP_TEST(router_row_decides_which_clients_are_admitted, doors)
     ck_assert_int_eq(request.ran != NULL, doors[_i].status == 0);
     ck_assert_str_eq(request.challenge, doors[_i].status == 401 ? "Bearer" : "");
 }
+
+/* ---- before the engine has started ---- */
+
+static const struct {
+    const char *path;
+    const struct client *client;
+    int status;
+} early[] = {
+    {"/open", NULL, 0},
+    {"/closed", &plain_client, 503},
+    {"/closed", NULL, 401},
+    {"/nothing", NULL, 404},
+};
+
+LOOP_TEST(router_serves_only_open_routes_while_the_service_starts, early)
+{
+    struct request request = {
+        .method = HTTP_GET, .path = early[_i].path, .tail = "", .client = early[_i].client};
+
+    atomic_store(&service.is_starting, true);
+    router_match(&request);
+    router_dispatch(&request);
+    ck_assert_int_eq(request.status, early[_i].status);
+    ck_assert_int_eq(request.ran != NULL, early[_i].status == 0);
+}

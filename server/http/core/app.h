@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* app.h - what endpoints use: the engine, the cache, and the settings that can be reloaded.
  *
- * main and listener_start() fill struct service before the workers start. Afterwards it does not
- * change, and any thread may read it; the objects behind its pointers state their own threads.
- * struct limits holds plain values. Each worker has its own copy of `limits`, `clients`, `tls` and
- * `denied`, which only its thread reads. worker_apply_settings() replaces them together, between
- * two loop iterations. */
+ * main and listener_start() fill struct service before the workers start. Afterwards only the
+ * engine is added, and any thread may read it; the objects behind its pointers state their own
+ * threads. struct limits holds plain values. Each worker has its own copy of `limits`, `clients`,
+ * `tls` and `denied`, which only its thread reads. worker_apply_settings() replaces them together,
+ * between two loop iterations. */
 #ifndef HTTP_CORE_APP_H
 #define HTTP_CORE_APP_H
 
@@ -13,6 +13,7 @@
 #include "http/auth/auth.h"
 #include "model/freshness.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,7 +39,8 @@ struct settings {
 };
 
 struct service {
-    struct engine *engine;
+    struct engine *engine;   /* see service_engine() */
+    atomic_bool is_starting; /* true: there is no engine yet; main sets it to false once */
     struct cache *cache;
     const struct health *health;
     const struct heartbeat *workers; /* one for each worker; listener_start() sets them */
@@ -51,5 +53,12 @@ struct service {
     struct denied_domains *denied; /* NULL = none */
     struct auth_policy auth;       /* applies if `clients` is NULL */
 };
+
+/* Any thread. Returns the engine; NULL while the server waits for its store. Routes that require a
+ * client are not served meanwhile, so their endpoints use `engine`. */
+static inline struct engine *service_engine(const struct service *service)
+{
+    return atomic_load(&service->is_starting) ? NULL : service->engine;
+}
 
 #endif

@@ -160,9 +160,14 @@ bool router_admit(struct request *request)
         return false;
     }
     enum err err = check_access(row, request_client(request));
-    if (err)
+    if (err) {
         router_reject(request, err);
-    return !err;
+        return false;
+    }
+    if (row->access == FOR_ALL || !atomic_load(&request_service(request)->is_starting))
+        return true;
+    problem_send(request, ERR_STARTING, NULL);
+    return false;
 }
 
 void router_dispatch(struct request *request)

@@ -15,7 +15,7 @@
 
 /* The access that a route requires. */
 enum access_to {
-    FOR_ALL,      /* no key; such routes expose nothing about lookups */
+    FOR_ALL,      /* no key; such routes expose nothing about lookups, and need no engine */
     FOR_UPSTREAM, /* no key, from any site; no such route if the service takes no notifications */
     FOR_CLIENTS,  /* any accepted client; see auth.h */
     FOR_ADMINS,   /* clients with the right `admin` */
@@ -39,8 +39,8 @@ extern const size_t n_routes;
  * is counted for its route. */
 void router_match(struct request *request);
 
-/* Returns whether the request has a route, and its client has access to it. Otherwise replies with
- * 401, 403, 404 or 405. */
+/* Returns whether the request has a route, its client has access to it, and what serves it has
+ * started. Otherwise replies with 401, 403, 404, 405 or 503. */
 bool router_admit(struct request *request);
 
 /* Runs the endpoint of that route, if router_admit() allows it. */

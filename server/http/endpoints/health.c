@@ -7,7 +7,6 @@
 #include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
 #include "http/protocol/query.h"
-#include "lookup/engine.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -15,11 +14,34 @@
 
 #define DOCUMENT_MAX 1024
 #define LAG_DETAIL   "the engine or a worker makes no progress"
-#define STORE_DETAIL "the disk hangs"
+#define STORE_DETAIL "a call to the store hangs"
+#define LOST_DETAIL  "another process owns the store now; this one must be restarted"
+
+struct status health_engine(const struct service *service)
+{
+    const struct engine *engine = service_engine(service);
+
+    return engine ? engine_status(engine) : (struct status){0};
+}
+
+struct engine_store health_store(const struct service *service, int64_t now_ms)
+{
+    const struct engine *engine = service_engine(service);
+
+    return engine ? engine_store(engine, now_ms)
+                  : (struct engine_store){.link = STORE_DISCONNECTED};
+}
+
+static int64_t engine_lag_ms(const struct service *service, int64_t now_ms)
+{
+    const struct engine *engine = service_engine(service);
+
+    return engine ? heartbeat_lag_ms(engine_heartbeat(engine), now_ms) : 0;
+}
 
 int64_t health_lag_ms(const struct service *service, int64_t now_ms)
 {
-    int64_t longest_ms = heartbeat_lag_ms(engine_heartbeat(service->engine), now_ms);
+    int64_t longest_ms = engine_lag_ms(service, now_ms);
 
     for (size_t i = 0; i < service->n_workers; i++) {
         int64_t lag_ms = heartbeat_lag_ms(&service->workers[i], now_ms);
@@ -55,25 +77,46 @@ void health_live(struct request *request)
 struct checks {
     enum health_stage stage;
     struct status engine;
-    int64_t lag_ms;       /* of the engine and the workers */
-    int64_t store_lag_ms; /* of the threads of the store */
+    struct engine_store store;
+    int64_t engine_lag_ms;
+    int64_t lag_ms; /* the longest of the engine and the workers */
 };
 
 static struct checks checks_of(const struct request *request)
 {
     const struct service *service = request_service(request);
+    int64_t now_ms = request_clock(request)->now_ms;
 
     return (struct checks){
         .stage = (enum health_stage)atomic_load(&service->health->stage),
-        .engine = engine_status(service->engine),
+        .engine = health_engine(service),
+        .store = health_store(service, now_ms),
+        .engine_lag_ms = engine_lag_ms(service, now_ms),
         .lag_ms = lag_of(request),
-        .store_lag_ms = engine_store(service->engine, request_clock(request)->now_ms).lag_ms,
     };
 }
 
 static bool store_hangs(const struct checks *checks)
 {
-    return checks->store_lag_ms >= HEALTH_READY_MS;
+    return checks->store.lag_ms >= HEALTH_READY_MS;
+}
+
+/* Returns whether calls to the store can succeed. */
+static bool store_works(const struct checks *checks)
+{
+    enum store_link link = checks->store.link;
+
+    return checks->engine.store_usable && !store_hangs(checks) &&
+           (link == STORE_LOCAL || link == STORE_CONNECTED);
+}
+
+/* Returns whether requests should go elsewhere because of the store. */
+static bool store_fails(const struct checks *checks)
+{
+    bool is_away =
+        checks->store.link == STORE_CONNECTED || checks->store.link == STORE_DISCONNECTED;
+
+    return !store_works(checks) && (!is_away || store_hangs(checks));
 }
 
 /* ERR_OK = ready. */
@@ -89,7 +132,7 @@ static enum err judge(const struct checks *checks)
     }
     if (checks->lag_ms >= HEALTH_READY_MS)
         return ERR_OVERLOADED;
-    return checks->engine.store_usable && !store_hangs(checks) ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+    return store_fails(checks) ? ERR_STORAGE_UNAVAILABLE : ERR_OK;
 }
 
 /* Returns what a problem says in addition; NULL = nothing. */
@@ -97,14 +140,20 @@ static const char *detail_of(const struct checks *checks, enum err err)
 {
     if (err == ERR_OVERLOADED)
         return LAG_DETAIL;
-    return err == ERR_STORAGE_UNAVAILABLE && store_hangs(checks) ? STORE_DETAIL : NULL;
+    if (err != ERR_STORAGE_UNAVAILABLE)
+        return NULL;
+    if (checks->store.link == STORE_LOST)
+        return LOST_DETAIL;
+    return store_hangs(checks) ? STORE_DETAIL : NULL;
 }
 
 static const char *store_word(const struct checks *checks)
 {
-    if (store_hangs(checks))
-        return "unavailable";
-    return checks->engine.store_usable ? "usable" : "unusable";
+    if (store_works(checks))
+        return "usable";
+    if (checks->store.link == STORE_LOST)
+        return "lost";
+    return checks->store.link == STORE_LOCAL && !store_hangs(checks) ? "unusable" : "unavailable";
 }
 
 static const char *upstream_word(const struct status *status)
@@ -114,7 +163,7 @@ static const char *upstream_word(const struct status *status)
     return status->throttled ? "throttled" : "ok";
 }
 
-static void write_checks(const struct checks *checks, int64_t engine_lag_ms, struct buf *out)
+static void write_checks(const struct checks *checks, struct buf *out)
 {
     const struct status *status = &checks->engine;
     bool is_spent = status->credits_limit && status->credits_spent >= status->credits_limit;
@@ -132,8 +181,8 @@ static void write_checks(const struct checks *checks, int64_t engine_lag_ms, str
              status->lookups);
     buf_addf(out, ",\"queue\":%" PRId64 ",\"submits\":%" PRId64, status->queue_tasks,
              status->submits);
-    buf_addf(out, ",\"engine_lag_ms\":%" PRId64 ",\"store_lag_ms\":%" PRId64, engine_lag_ms,
-             checks->store_lag_ms);
+    buf_addf(out, ",\"engine_lag_ms\":%" PRId64 ",\"store_lag_ms\":%" PRId64, checks->engine_lag_ms,
+             checks->store.lag_ms);
 }
 
 static void reply_document(struct request *request, enum err err, struct buf *out)
@@ -155,7 +204,6 @@ static const struct query_parameter ready_parameters[] = {
 
 void health_ready(struct request *request)
 {
-    const struct service *service = request_service(request);
     struct checks checks = checks_of(request);
     enum err err = judge(&checks);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
@@ -178,10 +226,7 @@ void health_ready(struct request *request)
     buf_addf(&out, "{\"status\":\"%s\"", err ? err_row(err)->code : "ready");
     if (verbose) {
         buf_add_str(&out, ",\"checks\":{");
-        write_checks(
-            &checks,
-            heartbeat_lag_ms(engine_heartbeat(service->engine), request_clock(request)->now_ms),
-            &out);
+        write_checks(&checks, &out);
         buf_add_str(&out, "}");
     }
     buf_add_str(&out, "}\n");

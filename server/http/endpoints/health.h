@@ -7,9 +7,15 @@
  * requests go elsewhere, and then /livez, so that the process is replaced.
  *
  * If the disk hangs, a thread of the store does. Then only /readyz fails: a restart would not
- * repair the disk, and what waits to be written, such as batch ids, would be lost. */
+ * repair the disk, and what waits to be written, such as batch ids, would be lost.
+ *
+ * If a server has the store, and it cannot be used, /readyz succeeds: all processes that share it
+ * would leave the load balancer together, and their cached results would reach no client. It fails
+ * before the store was opened, and if another process has taken it over. */
 #ifndef HTTP_ENDPOINTS_HEALTH_H
 #define HTTP_ENDPOINTS_HEALTH_H
+
+#include "lookup/engine.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -35,5 +41,10 @@ struct health {
 /* Returns the longest time that the engine or a worker has been in its current loop iteration. Any
  * worker thread. */
 int64_t health_lag_ms(const struct service *service, int64_t now_ms);
+
+/* Any worker thread. The status of the engine and of its store; without an engine, nothing has
+ * begun, and the store is disconnected. */
+struct status health_engine(const struct service *service);
+struct engine_store health_store(const struct service *service, int64_t now_ms);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "http/core/app.h"
 #include "http/core/problem.h"
+#include "http/endpoints/health.h"
 #include "http/endpoints/metrics_table.h"
-#include "lookup/engine.h"
 
 #include <pthread.h>
 
@@ -39,9 +39,9 @@ static void write_metric(const struct metric *metric, const struct figures *figu
 
 static void write_document(const struct service *service, int64_t now_ms, struct buf *out)
 {
-    struct figures figures = {.engine = engine_status(service->engine),
+    struct figures figures = {.engine = health_engine(service),
                               .cache = cache_stats(service->cache),
-                              .store = engine_store(service->engine, now_ms),
+                              .store = health_store(service, now_ms),
                               .now_ms = now_ms};
 
     figures.store_lag_s = (double)figures.store.lag_ms / 1000;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* metrics_table.c - see metrics_table.h. To add a metric: add a number to base/metrics.h or
  * lookup/status.h, a row here with its field, or with a function if it has labels, and a line to
- * docs/metrics.md. */
+ * docs/metrics.md.
+ *
+ * Long because it is a table. */
 #include "http/endpoints/metrics_table.h"
 
 #include "base/log.h"
@@ -318,6 +320,21 @@ static void write_probes(struct buf *out, const struct metric *metric,
 
 /* ---- the rest ---- */
 
+/* Only of a store on a server. */
+static void write_store_connected(struct buf *out, const struct metric *metric,
+                                  const struct figures *figures)
+{
+    if (figures->store.link != STORE_LOCAL)
+        add_value(out, metric->name, figures->store.link == STORE_CONNECTED);
+}
+
+static void write_store_lost(struct buf *out, const struct metric *metric,
+                             const struct figures *figures)
+{
+    if (figures->store.link != STORE_LOCAL)
+        add_value(out, metric->name, figures->store.link == STORE_LOST);
+}
+
 static void write_store_groups(struct buf *out, const struct metric *metric,
                                const struct figures *figures)
 {
@@ -422,6 +439,10 @@ const struct metric metrics_table[] = {
      "Submits sent while the circuit was half open, by result.", .write = write_probes},
     {"emailsd_store_usable", GAUGE,
      "1 if the store can be written, else 0.", FIELD(engine.store_usable)},
+    {"emailsd_store_connected", GAUGE,
+     "1 if the store on a server is connected, else 0.", .write = write_store_connected},
+    {"emailsd_store_lost", GAUGE,
+     "1 if another process has taken the store over, else 0.", .write = write_store_lost},
     {"emailsd_store_calls_pending", GAUGE,
      "Calls to the store that have not been executed.", FIELD(store.pending)},
     {"emailsd_store_lag_seconds", GAUGE,

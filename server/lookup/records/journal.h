@@ -35,7 +35,7 @@
 struct journal;
 struct store_calls;
 
-#define JOURNAL_RETRY_MS INT64_C(1000)
+#define JOURNAL_RETRY_MS INT64_C(500)
 #define JOURNAL_RETRY_S  1 /* Retry-After for clients */
 #define JOURNAL_SLOW_MS  INT64_C(10000)
 

@@ -188,8 +188,10 @@ enum err pg_connect(struct pg_store *s, struct errmsg *why)
 /* Detects a connection that broke since the last statement, before it costs one. */
 static void check_connection(struct pg_store *s)
 {
-    if (s->conn && (!PQconsumeInput(s->conn) || PQstatus(s->conn) == CONNECTION_BAD))
-        pg_disconnect(s);
+    if (!s->conn || (PQconsumeInput(s->conn) && PQstatus(s->conn) != CONNECTION_BAD))
+        return;
+    pg_explain(&s->why, PQerrorMessage(s->conn));
+    pg_disconnect(s);
 }
 
 /* The server of the reader may not be the primary any more, although it still answers. */

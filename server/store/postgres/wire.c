@@ -120,7 +120,7 @@ void pg_explain(struct errmsg *why, const char *message)
     while (len && message[len - 1] == '\n')
         len--;
     errmsg_set(why, "PostgreSQL: %.*s", (int)(len < 400 ? len : 400), message);
-    for (char *end = why->text; (end = strchr(end, '\n'));)
+    for (char *end = why->text; *(end += strcspn(end, "\n\t"));)
         *end = ' ';
 }
 
