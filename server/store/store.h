@@ -431,9 +431,10 @@ struct store_parsed {
     bool is_stored;              /* set by store_put_parsed(): the store has this result now */
 };
 
-/* Records, in one transaction, what that version of the parser made of `n` raw results. A result is
- * stored unless a newer one is, its task becomes ANSWERED, and its raw bytes are deleted. Raw
- * results that were deleted in the meantime are skipped. */
+/* Records what that version of the parser made of `n` raw results. A result is stored unless a
+ * newer one is, its task becomes ANSWERED, and its raw bytes are deleted. Raw results that were
+ * deleted in the meantime are skipped. After an error, some of the first ones may be recorded; all
+ * may be repeated. */
 enum err store_put_parsed(struct store *store, int parser, struct store_parsed *parsed, size_t n);
 
 /* ---- money ---- */

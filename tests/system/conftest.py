@@ -61,6 +61,7 @@ def postgres():
     """A PostgreSQL server for the tests that need one and leave it running; each uses a schema of its own."""
     server = Postgres()
     yield server
+    print(f"--- log of PostgreSQL\n{server.logged()[-4000:]}")  # pytest shows it if a test has failed
     server.close()
 
 

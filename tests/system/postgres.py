@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 
-from waiting import PATIENCE_S
+from waiting import PATIENCE_S, eventually
 
 NOBODY = 65534
 READY = "database system is ready to accept"  # connections, or read-only connections
@@ -41,6 +41,7 @@ class Postgres:
         self.folder = tempfile.mkdtemp(prefix="emailsd-pg-", dir=top)
         self.settings = settings or ("fsync=off",)
         self.url = f"postgresql:///postgres?host={self.folder}&user=postgres"
+        self.log = pathlib.Path(self.folder, "log")
         self.process = None
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
@@ -61,18 +62,22 @@ class Postgres:
         argv = [f"{programs()}/postgres", "-D", f"{self.folder}/data"]
         for setting in (f"unix_socket_directories={self.folder}", "listen_addresses=", *self.settings):
             argv += ["-c", setting]
-        self.process = subprocess.Popen(unprivileged(argv), cwd="/", stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            if READY in line:
-                return
-        raise AssertionError("PostgreSQL did not start")
+        with open(self.log, "ab") as log:  # a pipe that is full would block every session
+            begin = log.tell()
+            self.process = subprocess.Popen(unprivileged(argv), cwd="/", stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.DEVNULL, stderr=log)
+        eventually(lambda: READY in self.logged(begin) or self.process.poll() is not None)
+        assert self.process.poll() is None, f"PostgreSQL did not start: {self.logged(begin)}"
+
+    def logged(self, begin=0):
+        """Returns what the server has logged, from that byte on."""
+        return self.log.read_bytes()[begin:].decode(errors="replace")
 
     def stop(self, number=signal.SIGQUIT):
         """SIGQUIT ends it as a crash would."""
         if self.process:
             self.process.send_signal(number)
-            self.process.communicate(timeout=PATIENCE_S)
+            self.process.wait(timeout=PATIENCE_S)
             self.process = None
 
     def give(self, path, name):
@@ -148,6 +153,11 @@ class Store:
     def query(self, sql):
         """Returns the rows as lists of text; names without a schema are of this one."""
         return self.server.query(f"SET search_path = {self.schema}; {sql}")
+
+    def release(self):
+        """Lets the next daemon start now: it would wait until a killed owner must have connected again."""
+        if self.exists():
+            self.query("UPDATE leadership SET leader = ''")
 
     def rows(self, table):
         if not self.exists():

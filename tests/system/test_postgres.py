@@ -14,6 +14,7 @@ def server():
     """A server for all tests of this module; each test has a schema."""
     one = Postgres()
     yield one
+    print(f"--- log of PostgreSQL\n{one.logged()[-4000:]}")  # pytest shows it if a test has failed
     one.close()
 
 
@@ -131,3 +132,12 @@ def test_wrong_password_for_postgresql_is_reported(sim, guarded):
     assert done.returncode == 2
     assert "password authentication failed" in done.stderr
     assert "an0ther" not in done.stderr
+
+
+# More than a pipe holds. Each error is logged with its statement.
+def test_log_of_the_test_server_never_blocks_it(server):
+    statement = "SELECT pg_backend_pid() / 0 /*" + "x" * 20000 + "*/"
+    for _ in range(8):
+        with pytest.raises(AssertionError, match="division by zero"):
+            server.query(statement)
+    assert server.logged().count(statement) == 8

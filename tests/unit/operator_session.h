@@ -5,6 +5,7 @@
 #define UNIT_OPERATOR_SESSION_H
 
 #include <libpq-fe.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The caller calls PQfinish(). */
@@ -12,6 +13,10 @@ PGconn *operator_session(void);
 
 /* Runs a statement and returns its first value as an integer; 0 if it has none. */
 int64_t operator_run(PGconn *conn, const char *sql);
+
+/* Begins a transaction, and runs a statement of the driver as the owner `store` would. Asserts that
+ * it has changed something. Its locks stay until the caller ends the transaction. */
+void operator_hold(PGconn *conn, const char *statement, const char *const *values, size_t n);
 
 /* Runs a statement in a session of its own. */
 int64_t operator_run_once(const char *sql);

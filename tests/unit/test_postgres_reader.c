@@ -84,6 +84,23 @@ TEST(postgres_reader_that_is_closed_leaves_the_store_to_the_owner)
     ck_assert_int_eq(pg_of(store)->epoch, 1);
 }
 
+/* After a failover, the server of the reader may go on for some time. */
+TEST(postgres_reader_connects_again_after_its_owner)
+{
+    char sql[80];
+    int owner_pid = PQbackendPID(pg_of(store)->conn), pid = PQbackendPID(pg_of(reader)->conn);
+
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)", owner_pid);
+    ck_assert(is_true(sql));
+    ck_assert_int_eq(store_kept(reader, 0), ERR_OK);
+    ck_assert_int_eq(PQbackendPID(pg_of(reader)->conn), pid);
+    while (store_try(store, STORE_NOW_MS))
+        ;
+    ck_assert_int_ne(PQbackendPID(pg_of(store)->conn), owner_pid);
+    ck_assert_int_eq(store_kept(reader, 0), ERR_OK);
+    ck_assert_int_ne(PQbackendPID(pg_of(reader)->conn), pid);
+}
+
 /* ---- the heartbeat ---- */
 
 #define IS_OLD   "SELECT seen_at < now() - interval '1 hour' FROM leadership"

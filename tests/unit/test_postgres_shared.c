@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_postgres_shared.c - tests that the owner of a store in PostgreSQL and another process do not
  * wait for each other. */
+#include "base/errmsg.h"
 #include "base/mem.h"
 #include "tests/unit/operator_session.h"
 #include "tests/unit/store_fixture.h"
@@ -27,6 +28,21 @@ static void teardown(void)
 
 FIXTURE(setup, teardown);
 BEFORE_TESTS(postgres_server_start);
+
+/* As while the server's own VACUUM, or an ANALYZE, is in progress. */
+TEST(shared_process_deletes_an_address_while_a_table_cannot_be_vacuumed)
+{
+    PGconn *conn = operator_session();
+    size_t n = 0;
+
+    store_add_answered(1);
+    operator_run(conn, "BEGIN");
+    operator_run(conn, "LOCK answers IN SHARE UPDATE EXCLUSIVE MODE");
+    ck_assert_int_eq(store_forget_address(other, "info@other.com", &n), ERR_OK);
+    ck_assert_uint_eq(n, 1);
+    operator_run(conn, "ROLLBACK");
+    PQfinish(conn);
+}
 
 /* As while the owner's heartbeat waits for the disk. */
 TEST(shared_process_writes_while_the_row_of_the_owner_is_locked)

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +106,7 @@ static const struct {
 } parameters[] = {
     {"postgresql://u@192.0.2.1/d", 0, "sslmode", "verify-full"},
     {"postgresql://u@192.0.2.1/d", 0, "sslrootcert", SYSTEM_CA},
-    {"postgresql://u@192.0.2.1/d", 0, "target_session_attrs", "any"},
+    {"postgresql://u@192.0.2.1/d", 0, "target_session_attrs", "primary"},
     {"postgresql://u@192.0.2.1/d?sslmode=require", 0, "sslmode", "require"},
     {"postgresql://u@192.0.2.1/d?sslmode=require", 0, "sslrootcert", ""},
     {"postgresql://u@127.0.0.1/d?sslmode=verify-ca", 0, "sslrootcert", SYSTEM_CA},
@@ -148,7 +149,7 @@ TEST(postgres_password_is_read_for_each_connection)
 /* ---- hosts ---- */
 
 /* Returns a port of this machine that accepts connections and never replies. */
-static int silent_port(void)
+static int silent_port(int *ret_fd)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof address;
@@ -156,19 +157,56 @@ static int silent_port(void)
 
     ck_assert(!bind(fd, (struct sockaddr *)&address, len) && !listen(fd, 4));
     ck_assert(!getsockname(fd, (struct sockaddr *)&address, &len));
+    *ret_fd = fd;
     return ntohs(address.sin_port);
 }
 
 TEST(postgres_host_that_does_not_reply_is_skipped)
 {
+    int fd;
     const char *folder = strstr(postgres_server_url(), "host=") + 5;
     char url[256];
     const struct store_options options = {
         .url = url, .schema = store_schema(), .statement_ms = 3000};
 
     snprintf(url, sizeof url, "postgresql:///postgres?port=%d,5432&host=127.0.0.1,%s",
-             silent_port(), folder);
+             silent_port(&fd), folder);
     ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
+}
+
+#define LOGIN                                                                                      \
+    "R\0\0\0\10\0\0\0\0"                                                                           \
+    "S\0\0\0\30server_version\0"                                                                   \
+    "15.0\0"                                                                                       \
+    "S\0\0\0\31server_encoding\0UTF8\0"                                                            \
+    "S\0\0\0\27in_hot_standby\0off\0"                                                              \
+    "Z\0\0\0\5I"
+
+/* Accepts one login, and then reads without a reply until the client goes. */
+static void *log_in_only(void *arg)
+{
+    char bytes[4096];
+    int fd = accept4(*(int *)arg, NULL, NULL, SOCK_CLOEXEC);
+
+    if (read(fd, bytes, sizeof bytes) > 0 && write(fd, LOGIN, sizeof LOGIN - 1) > 0)
+        while (read(fd, bytes, sizeof bytes) > 0)
+            ;
+    close(fd);
+    return NULL;
+}
+
+TEST(postgres_server_that_only_accepts_the_login_is_unavailable)
+{
+    int fd, port = silent_port(&fd);
+    char url[80];
+    const struct store_options options = {.url = url, .statement_ms = 1000};
+    pthread_t thread;
+
+    snprintf(url, sizeof url, "postgresql://u@127.0.0.1:%d/d?sslmode=disable", port);
+    ck_assert_int_eq(pthread_create(&thread, NULL, log_in_only, &fd), 0);
+    ck_assert_int_eq(store_open(&options, &store, &why), ERR_STORAGE_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(why.text, "no reply in time"));
+    pthread_join(thread, NULL);
 }
 
 TEST(postgres_without_a_server_is_unavailable)
@@ -210,6 +248,20 @@ TEST(postgres_command_creates_no_schema)
     ck_assert_int_eq(open_it(false), ERR_NO_ENTRY);
     ck_assert_ptr_nonnull(strstr(why.text, store_schema()));
     ck_assert_int_eq(open_it(true), ERR_OK);
+}
+
+/* Names that are not one without quotes. */
+static const char *const names[] = {"1a", "user", "order"};
+
+LOOP_TEST(postgres_schema_of_any_allowed_name_is_created, names)
+{
+    const struct store_options options = {
+        .url = postgres_server_url(), .schema = names[_i], .statement_ms = STORE_TEST_MS};
+
+    for (int twice = 0; twice < 2; twice++) {
+        ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
+        store_close(TAKE(store));
+    }
 }
 
 TEST(postgres_schema_of_another_program_is_rejected)

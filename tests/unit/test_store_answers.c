@@ -113,6 +113,20 @@ RANGE_TEST(store_reports_that_a_failure_replaced_no_result, 0, STORES)
     result_unref(failure);
 }
 
+/* A result that was stored with an earlier configuration. */
+RANGE_TEST(store_without_results_reports_the_one_that_it_has, IN_FILE, STORES)
+{
+    const struct result *failure = a_failure(0, 60000);
+
+    store = store_open_roomy(store_url_of(_i));
+    intend_twice_the_same_question();
+    store_end_answered(store, 0, "milvali.com", STORE_DAY_MS);
+    store_close(TAKE(store));
+    store = store_open_limited(store_url_of(_i), 0, 1000);
+    ck_assert(!stores_failure(1, failure));
+    result_unref(failure);
+}
+
 RANGE_TEST(store_failure_never_replaces_a_result, 0, STORES)
 {
     const struct result *failure = a_failure(0, 60000);

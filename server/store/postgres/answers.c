@@ -22,19 +22,19 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
                               .expires_ms = keep->expires_ms};
 }
 
-/* Counts again if another process has deleted results since the last count. */
-static enum err count_again(struct pg_store *s)
+enum err pg_count(struct pg_store *s)
 {
-    autorows PGresult *rows = NULL;
+    autorows PGresult *answers = NULL, *ended = NULL;
+    enum err err = pg_query(s, &answers, SQL_COUNT_ANSWERS, "");
 
-    if (!s->must_count)
-        return ERR_OK;
-    enum err err = pg_query(s, &rows, SQL_COUNT_ANSWERS, "");
-    if (!err) {
-        s->n_answers = pg_int(rows, 0, 0);
-        s->must_count = false;
-    }
-    return err;
+    if (!err)
+        err = pg_query(s, &ended, SQL_COUNT_ENDED, "");
+    if (err)
+        return err;
+    s->n_answers = pg_int(answers, 0, 0);
+    s->n_ended = pg_int(ended, 0, 0);
+    s->must_count = false;
+    return ERR_OK;
 }
 
 void pg_added_answers(struct pg_store *s, int64_t n)
@@ -42,7 +42,7 @@ void pg_added_answers(struct pg_store *s, int64_t n)
     int64_t dropped = 0;
 
     s->n_answers += n;
-    if (pg_too_many(s->n_answers, s->max_answers) && count_again(s))
+    if (pg_too_many(s->n_answers, s->max_answers) && s->must_count && pg_count(s))
         return;
     int64_t too_many = pg_too_many(s->n_answers, s->max_answers);
     if (too_many && !pg_write_int(s, &dropped, SQL_DROP_OLDEST, "i", too_many))

@@ -3,9 +3,10 @@
  * configures its session.
  *
  * The session must be this process's own: a pooler that gives each transaction another server
- * session would lose the settings below, durability included. A setting of our own marks the
- * session; each heartbeat looks for it. While it has one client only, such a pooler gives it the
- * same session each time. So a second connection finds out whether it gets that session too. */
+ * session would lose the settings below, durability included. Settings of our own mark the session;
+ * each write of the owner looks for its id there. While it has one client only, such a pooler gives
+ * it the same session each time. So a second connection finds out whether it gets that session too.
+ */
 #include "store/postgres/postgres.h"
 
 #include "base/id.h"
@@ -25,6 +26,7 @@
  * `transaction_timeout`. */
 #define SETTINGS                                                                                   \
     "SELECT set_config('emailsd.session', '%s', false),"                                           \
+    " set_config('emailsd.owner', '%s', false),"                                                   \
     " set_config('search_path', '\"%s\", pg_temp', false),"                                        \
     " set_config('jit', 'off', false),"                                                            \
     " set_config('default_transaction_isolation', 'read committed', false),"                       \
@@ -48,6 +50,12 @@ void pg_note_link(struct pg_store *s)
                                       : STORE_DISCONNECTED);
 }
 
+void pg_lose(struct pg_store *s)
+{
+    s->is_lost = true;
+    pg_note_link(s);
+}
+
 enum store_link pg_link(const struct store *store)
 {
     return (enum store_link)atomic_load(&((const struct pg_store *)store)->link);
@@ -58,13 +66,14 @@ void pg_disconnect(struct pg_store *s)
     PQfinish(s->conn);
     s->conn = NULL;
     memset(s->is_prepared, 0, sizeof s->is_prepared);
+    s->must_count = true; /* the reply to the last write may be lost */
     s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
     pg_note_link(s);
 }
 
 /* A commit that was cancelled while it waited for the synchronous standby succeeds with a
  * warning. */
-static void receive_notice(void *arg, const PGresult *notice)
+void pg_receive_notice(void *arg, const PGresult *notice)
 {
     struct pg_store *s = arg;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -103,8 +112,7 @@ static enum err reject_pooler(struct errmsg *why)
 /* `pid` is the server's process, whose session no other connection may have. */
 static enum err check_pooler(struct pg_store *s, size_t host, const char *pid, struct errmsg *why)
 {
-    struct pg_store second = {
-        .target = s->target, .wait_ms = s->wait_ms, .connect_ms = s->connect_ms};
+    struct pg_store second = {.target = s->target, .wait_ms = s->wait_ms, .until_ms = s->until_ms};
     autorows PGresult *rows = NULL;
     enum err err = pg_dial(&second, host, why);
 
@@ -134,11 +142,10 @@ static enum err check_session(struct pg_store *s, size_t host, struct errmsg *wh
 
 static enum err configure(struct pg_store *s, size_t host, struct errmsg *why)
 {
-    char settings[sizeof SETTINGS + ID_TEXT + 64];
+    char settings[sizeof SETTINGS + 2 * ID_TEXT + 64];
 
     id_new(s->session);
-    PQsetNoticeReceiver(s->conn, receive_notice, s);
-    snprintf(settings, sizeof settings, SETTINGS, s->session, pg_target_schema(s->target));
+    snprintf(settings, sizeof settings, SETTINGS, s->session, s->id, pg_target_schema(s->target));
     enum err err = check_server(s, why);
     if (!err)
         err = pg_run(s, settings, NULL, why);
@@ -147,10 +154,11 @@ static enum err configure(struct pg_store *s, size_t host, struct errmsg *why)
 
 static enum err open_session(struct pg_store *s, size_t host, struct errmsg *why)
 {
+    s->until_ms = pg_now_ms() + s->connect_ms;
     enum err err = pg_dial(s, host, why);
-
     if (!err)
         err = configure(s, host, why);
+    s->until_ms = 0;
     if (err && s->conn)
         pg_disconnect(s);
     return err;
@@ -168,7 +176,10 @@ enum err pg_connect(struct pg_store *s, struct errmsg *why)
     }
     if (err)
         s->retry_ms = pg_now_ms() + RETRY_MS + id_random() % RETRY_JITTER_MS;
+    else
+        atomic_fetch_add(&s->n_connects, 1);
     s->heartbeat_ms = 0; /* the owner has a new session to report */
+    s->must_renew = s->epoch != 0;
     pg_note_link(s);
     return err && is_away ? ERR_STORAGE_UNAVAILABLE : err;
 }
@@ -182,10 +193,24 @@ static void check_connection(struct pg_store *s)
     pg_disconnect(s);
 }
 
+/* The server of the reader may not be the primary any more, although it still answers. */
+static void follow_owner(struct pg_store *s)
+{
+    unsigned n = atomic_load(&s->owner->n_connects);
+
+    if (n == s->owner_connects)
+        return;
+    s->owner_connects = n;
+    pg_disconnect(s);
+    s->retry_ms = 0; /* the server was just found to be there */
+}
+
 enum err pg_ready(struct pg_store *s)
 {
     enum err err = ERR_OK;
 
+    if (s->owner)
+        follow_owner(s);
     check_connection(s);
     if (!s->conn)
         err = pg_now_ms() < s->retry_ms ? ERR_STORAGE_UNAVAILABLE : pg_connect(s, &s->why);

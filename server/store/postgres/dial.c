@@ -27,7 +27,7 @@ static enum err resolve(struct pg_store *s, size_t host, const char *name,
 
     if (!*lookup && host_lookup_start(name, lookup))
         return fail(why, "cannot create thread:", strerror(errno));
-    if (!host_lookup_wait(*lookup, s->connect_ms))
+    if (!host_lookup_wait(*lookup, s->until_ms - pg_now_ms()))
         return fail(why, "the resolver does not answer in time for", name);
     enum err err = host_lookup_result(*lookup, ret_addresses, why);
     host_lookup_free(TAKE(*lookup));
@@ -89,6 +89,7 @@ static enum err connect_to(struct pg_store *s, size_t host, const char *address,
 
     if (err)
         return err;
+    PQsetNoticeReceiver(conn, pg_receive_notice, s); /* else libpq prints those of the login */
     err = await_connection(conn, until_ms, why);
     if (err)
         PQfinish(conn);
@@ -101,11 +102,11 @@ static enum err connect_to(struct pg_store *s, size_t host, const char *address,
 static enum err connect_to_any(struct pg_store *s, size_t host,
                                const struct host_addresses *addresses, struct errmsg *why)
 {
-    int64_t until_ms = pg_now_ms() + s->connect_ms;
     enum err err = ERR_STORAGE_UNAVAILABLE;
 
     for (size_t i = 0; i < addresses->n && err == ERR_STORAGE_UNAVAILABLE; i++) {
-        int64_t now_ms = pg_now_ms(), share_ms = (until_ms - now_ms) / (int64_t)(addresses->n - i);
+        int64_t now_ms = pg_now_ms(),
+                share_ms = (s->until_ms - now_ms) / (int64_t)(addresses->n - i);
         err = connect_to(s, host, addresses->text[i], now_ms + share_ms, why);
     }
     return err;
@@ -117,7 +118,7 @@ enum err pg_dial(struct pg_store *s, size_t host, struct errmsg *why)
     struct host_addresses addresses;
 
     if (!name)
-        return connect_to(s, host, NULL, pg_now_ms() + s->connect_ms, why);
+        return connect_to(s, host, NULL, s->until_ms, why);
     enum err err = resolve(s, host, name, &addresses, why);
     return err ? err : connect_to_any(s, host, &addresses, why);
 }

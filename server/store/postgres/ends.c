@@ -101,6 +101,17 @@ static void add(struct pg_columns *rows, const struct pg_store *s, const struct 
     pg_array_bytes(&rows->of[RAW], has_raw ? end->raw : NULL, raw_len(end));
 }
 
+static enum err write_all(struct pg_store *s, const struct store_task_end *ends, size_t n,
+                          PGresult **ret_rows)
+{
+    autocolumns struct pg_columns columns;
+
+    pg_columns_init(&columns, COLUMNS);
+    for (size_t i = 0; i < n; i++)
+        add(&columns, s, &ends[i]);
+    return pg_write(s, ret_rows, SQL_END_TASKS, "a", &columns);
+}
+
 /* ---- what came of it ---- */
 
 struct totals {
@@ -113,7 +124,7 @@ static void take(struct store_task_end *one, const PGresult *rows, int row, stru
     int64_t outcome = pg_int(rows, row, OUTCOME);
 
     one->err = outcome == CONTRADICTS ? ERR_NO_ENTRY : ERR_OK;
-    one->stored = !one->err && one->keep && pg_int(rows, row, IS_STORED);
+    one->stored = !one->err && one->keep && (!one->keep->err || pg_int(rows, row, IS_STORED));
     if (outcome != ENDED)
         return;
     totals->ended++;
@@ -121,11 +132,20 @@ static void take(struct store_task_end *one, const PGresult *rows, int row, stru
     totals->has_raw |= one->end->raw_len > 0;
 }
 
+static bool has_contradiction(const PGresult *rows)
+{
+    for (int i = 0; i < PQntuples(rows); i++)
+        if (pg_int(rows, i, OUTCOME) == CONTRADICTS)
+            return true;
+    return false;
+}
+
 static void keep_limits(struct pg_store *s, const struct totals *totals)
 {
     s->n_ended += totals->ended;
     pg_drop_ended(s);
-    pg_added_answers(s, totals->new_answers);
+    if (totals->new_answers > 0)
+        pg_added_answers(s, totals->new_answers);
     if (totals->has_raw)
         pg_drop_raw(s);
 }
@@ -134,18 +154,16 @@ enum err pg_end_tasks(struct store *store, struct store_task_end *ends, size_t n
 {
     struct pg_store *s = pg_of(store);
     struct totals totals = {0};
-    autorows PGresult *rows = NULL;
-    autocolumns struct pg_columns columns;
+    autorows PGresult *rows = NULL, *again = NULL; /* see pg_may_contradict */
 
-    pg_columns_init(&columns, COLUMNS);
     n = group_size(ends, n);
-    for (size_t i = 0; i < n; i++)
-        add(&columns, s, &ends[i]);
-    enum err err = pg_write(s, &rows, SQL_END_TASKS, "a", &columns);
+    enum err err = write_all(s, ends, n, &rows);
+    if (!err && has_contradiction(rows))
+        err = write_all(s, ends, n, &again);
     if (err)
         return err;
-    for (size_t i = 0; i < n; i++)
-        take(&ends[i], rows, (int)i, &totals);
+    for (int i = 0; i < (int)n; i++)
+        take(&ends[i], pg_int(rows, i, OUTCOME) == CONTRADICTS ? again : rows, i, &totals);
     keep_limits(s, &totals);
     *ret_n = n;
     return ERR_OK;

@@ -88,8 +88,11 @@ enum err pg_split(struct store *store, int64_t batch, int64_t half, const char *
 
 void pg_drop_ended(struct pg_store *s)
 {
-    int64_t too_many = pg_too_many(s->n_ended, s->max_ended), dropped = 0;
+    int64_t dropped = 0;
 
+    if (pg_too_many(s->n_ended, s->max_ended) && s->must_count && pg_count(s))
+        return;
+    int64_t too_many = pg_too_many(s->n_ended, s->max_ended);
     if (too_many == 0)
         return;
     if (too_many > DROPPED_TOGETHER)

@@ -36,7 +36,7 @@ static void pg_close(struct store *store)
     PQfinish(s->conn);
     for (size_t i = 0; i < PG_MAX_HOSTS; i++)
         host_lookup_free(s->lookups[i]);
-    if (!s->is_reader)
+    if (!s->owner)
         pg_target_free(s->target);
     free(s);
 }
@@ -114,7 +114,8 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
 
     reader->store.driver = &driver;
     reader->target = s->target;
-    reader->is_reader = true;
+    reader->owner = s;
+    reader->owner_connects = atomic_load(&s->n_connects);
     reader->wait_ms = reader->connect_ms = reader->service_ms = s->service_ms;
     if (pg_connect(reader, why))
         reader->why = *why;
@@ -126,26 +127,18 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
  * gone. */
 static enum err take_stock(struct pg_store *s, struct errmsg *why)
 {
-    autorows PGresult *answers = NULL, *ended = NULL;
     enum err err = pg_write(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
 
     if (!err)
-        err = pg_query(s, &answers, SQL_COUNT_ANSWERS, "");
-    if (!err)
-        err = pg_query(s, &ended, SQL_COUNT_ENDED, "");
-    if (err) {
+        err = pg_count(s);
+    if (err)
         errmsg_set(why, "PostgreSQL: cannot count the rows");
-        return err;
-    }
-    s->n_answers = pg_int(answers, 0, 0);
-    s->n_ended = pg_int(ended, 0, 0);
-    return ERR_OK;
+    return err;
 }
 
 /* Takes the limits of an owner. */
 static enum err own(struct pg_store *s, const struct store_options *options, struct errmsg *why)
 {
-    id_new(s->id);
     s->max_answers = options->max_answers;
     s->max_ended = options->max_ended;
     s->max_raw = options->max_raw ? options->max_raw : STORE_RAW_ROWS;
@@ -166,6 +159,8 @@ static enum err connect_to(const struct store_options *options, bool is_owner,
     if (err)
         return err;
     struct pg_store *s = new_store(target, options, is_owner);
+    if (is_owner)
+        id_new(s->id);
     err = pg_connect(s, why);
     if (err)
         pg_close(&s->store);

@@ -12,10 +12,12 @@
  * 0.1 to 0.5 s. Every write may be repeated.
  *
  * The owner has an epoch, see ownership.c. Each of its writes takes effect only while the epoch is
- * the current one.
+ * the current one. So a statement of a closed connection takes effect before the first write of the
+ * next one, or never.
  *
  * One thread uses a handle. A reader of the owner has its own connection, and no epoch: each of its
- * writes fails. */
+ * writes fails. It connects again after its owner did, so that both use one server after a
+ * failover. */
 #ifndef STORE_POSTGRES_POSTGRES_H
 #define STORE_POSTGRES_POSTGRES_H
 
@@ -39,6 +41,7 @@ enum sql {
     SQL_CLAIM,
     SQL_LOOK_AT_OWNER,
     SQL_HEARTBEAT,
+    SQL_RENEW,
     SQL_RELEASE,
     SQL_IS_OWNED,
     /* the journal */
@@ -99,6 +102,11 @@ enum sql {
 
 extern const char *const pg_statements[SQL_STATEMENTS];
 
+/* The writes of one row whose second column is 0 if what is recorded contradicts them. They are
+ * executed once more then: if the same write before them had not been committed yet when they
+ * began, they waited for it, but have not seen what it has written. */
+extern const bool pg_may_contradict[SQL_STATEMENTS];
+
 /* Where the server is, and how to log in. See target.c. */
 struct pg_target;
 struct pg_copy;
@@ -115,20 +123,25 @@ struct pg_store {
     bool is_prepared[SQL_STATEMENTS];          /* on this connection */
     bool is_unsure;                            /* a commit did not wait for the standby */
     int64_t wait_ms;                           /* for one statement */
-    int64_t connect_ms;                        /* for one host to be resolved, and to connect */
+    int64_t connect_ms;                        /* for one host, until its session is configured */
     int64_t service_ms;                        /* both, of an owner in service */
+    int64_t until_ms;                          /* for all of one host; 0 = not connecting */
     int64_t retry_ms;                          /* no connection is opened before; monotonic */
     char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
-    char id[ID_TEXT];                          /* of this opening of the store */
+    char id[ID_TEXT];                          /* of this opening by an owner, else "" */
     char place[2 * PG_NAME_MAX + 2];           /* DATABASE/SCHEMA; see store_place() */
-    int64_t epoch;                             /* 0 = not the owner */
-    bool is_reader;                            /* of the owner: it must not write */
+    int64_t epoch;                             /* of this connection; 0 = not the owner */
+    int64_t last_epoch;                        /* that a connection has tried to take */
+    bool must_renew;                           /* the connection has no epoch yet: no writes */
+    const struct pg_store *owner;              /* of a reader, which must not write; else NULL */
+    unsigned owner_connects;                   /* when the reader connected */
+    atomic_uint n_connects;                    /* for the reader */
     bool is_lost;                              /* another process is the owner now */
     int64_t heartbeat_ms;                      /* when the last one was sent; monotonic */
     enum err heartbeat_err;                    /* what came of it */
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
-    bool must_count;            /* another process has deleted results */
+    bool must_count;            /* another process has deleted results, or a reply was lost */
     struct pg_copy *copy;       /* of copy.c; NULL = no copy is in progress */
 };
 
@@ -256,6 +269,12 @@ enum err pg_ready(struct pg_store *s);
 enum err pg_connect(struct pg_store *s, struct errmsg *why);
 void pg_disconnect(struct pg_store *s);
 
+/* Takes note of a warning of the server. `arg` is the store. */
+void pg_receive_notice(void *arg, const PGresult *notice);
+
+/* Notes that another process is the owner now. */
+void pg_lose(struct pg_store *s);
+
 /* Publishes for other threads whether the store is connected, or lost to another process. */
 void pg_note_link(struct pg_store *s);
 enum store_link pg_link(const struct store *store);
@@ -278,6 +297,10 @@ enum err pg_prepare_schema(struct pg_store *s, const struct pg_schema *schema, b
 
 enum err pg_claim(struct pg_store *s, struct errmsg *why);
 enum err pg_heartbeat_if_due(struct pg_store *s);
+
+/* Finds out why a write was rejected: another process is the owner, or the session is not the one
+ * that was configured. */
+void pg_doubt(struct pg_store *s);
 void pg_release(struct pg_store *s);
 enum err pg_heartbeat(struct store *store, struct errmsg *why);
 
@@ -355,6 +378,9 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 #define PG_ANSWER_KINDS "ktttttii"
 #define PG_ANSWER(a)                                                                               \
     (a).key, (a).domain, (a).body, (a).code, (a).detail, (a).charged, (a).fetched_ms, (a).expires_ms
+
+/* Counts the rows for the limits. */
+enum err pg_count(struct pg_store *s);
 
 /* Counts results that were added, and limits their number, as pg_drop_ended() does. */
 void pg_added_answers(struct pg_store *s, int64_t n);

@@ -78,15 +78,17 @@ static enum err rewrite_all(struct pg_store *s, const char *address, size_t *n, 
     return err;
 }
 
-/* Deleted and replaced rows stay in the tables until then. The role may lack the privilege for a
- * table; then the server's own VACUUM removes them later. */
-static enum err vacuum(struct pg_store *s)
+/* Deleted and replaced rows stay in the tables until then. If the role lacks the privilege for a
+ * table, or another session locks it, the server's own VACUUM removes them later: that is not an
+ * error. The server's own VACUUM gives a table up after a second to another one that waits. */
+static void vacuum(struct pg_store *s)
 {
-    enum err err = pg_run(s, "VACUUM answers", NULL, NULL);
+    static const char *const steps[] = {"SET lock_timeout = '5s'", "VACUUM answers",
+                                        "VACUUM raw_results", "VACUUM batches",
+                                        "SET lock_timeout = '1s'"};
 
-    if (!err)
-        err = pg_run(s, "VACUUM raw_results", NULL, NULL);
-    return err ? err : pg_run(s, "VACUUM batches", NULL, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(steps) && s->conn; i++)
+        pg_run(s, steps[i], NULL, NULL);
 }
 
 enum err pg_forget_address(struct store *store, const char *address, size_t *ret_n)
@@ -105,7 +107,7 @@ enum err pg_forget_address(struct store *store, const char *address, size_t *ret
     if (!err)
         err = pg_write(s, NULL, SQL_DROP_RESPONSES_WITH_ADDRESS, "t", address);
     if (!err)
-        err = vacuum(s);
+        vacuum(s);
     s->wait_ms = wait_ms;
     if (!err)
         *ret_n = n + (size_t)n_raw;

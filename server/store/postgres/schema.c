@@ -105,8 +105,8 @@ static enum err foreign(const struct pg_store *s, const char *words, struct errm
 
 #define LOOK                                                                                       \
     "SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = '%s'),"                             \
-    " (SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('%s')),"                 \
-    " to_regclass('%s.schema_version')"
+    " (SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('\"%s\"')),"             \
+    " to_regclass('\"%s\".schema_version')"
 
 static int int_of(const PGresult *rows, int row, int column)
 {
@@ -151,7 +151,7 @@ static enum err create(struct pg_store *s, struct errmsg *why)
 {
     char sql[128];
 
-    snprintf(sql, sizeof sql, "CREATE SCHEMA %s", pg_target_schema(s->target));
+    snprintf(sql, sizeof sql, "CREATE SCHEMA \"%s\"", pg_target_schema(s->target));
     return pg_run(s, sql, NULL, why);
 }
 

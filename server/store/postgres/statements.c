@@ -2,17 +2,21 @@
 /* statements.c - see postgres.h. The text of every statement.
  *
  * A write begins with LEAD, and does nothing unless LEAD has its row: $1 is the owner's epoch, or 0
- * for another process. FOR SHARE makes a new owner wait for the writes that began before. Another
- * process locks nothing here, so that the owner's heartbeat never waits for it. Its first column
- * says whether LEAD had its row, its second what was done: 0 = nothing, because what is recorded
- * contradicts it. It finds out whether the same was done before, which is a success.
+ * for another process. After a failover that lost the last commits, two owners may have one epoch,
+ * so the owner's id is compared too. FOR SHARE makes a new owner wait for the writes that began
+ * before. Another process locks nothing here, so that the owner's heartbeat never waits for it. Its
+ * first column says whether LEAD had its row, its second what was done: 0 = nothing, because what
+ * is recorded contradicts it. It finds out whether the same was done before, which is a success.
  *
  * Long because it is a table. */
 #include "store/postgres/postgres.h"
 
+/* The session's own mark is compared, so that the statement does nothing in a session of another
+ * process, to which a pooler has brought it. */
+#define IS_MINE "leader = current_setting('emailsd.owner', true)"
 #define LEAD                                                                                       \
     "WITH owner AS MATERIALIZED"                                                                   \
-    " (SELECT 1 FROM leadership WHERE $1::bigint <> 0 AND epoch = $1 FOR SHARE),"                  \
+    " (SELECT 1 FROM leadership WHERE $1::bigint <> 0 AND epoch = $1 AND " IS_MINE " FOR SHARE),"  \
     " lead AS MATERIALIZED (SELECT 1 FROM owner UNION ALL SELECT 1 WHERE $1 = 0), "
 #define MAY          "EXISTS(SELECT FROM lead)"
 #define HAS_LED      "(SELECT count(*) FROM lead)"
@@ -85,21 +89,24 @@
 /* clang-format off */
 const char *const pg_statements[SQL_STATEMENTS] = {
     [SQL_CLAIM] =
-        "UPDATE leadership l SET epoch = epoch + 1, leader = $1, " SESSION
-        " WHERE leader = '' OR " SEEN " = $4::bigint"
-        " OR seen_at < clock_timestamp() - interval '1 ms' * CASE WHEN EXISTS("
-        "SELECT FROM pg_stat_activity a WHERE a.pid = l.pid AND"
-        " coalesce(a.backend_start = l.session_start, true))" /* NULL: of a role that is hidden */
-        " THEN $2::bigint ELSE $3::bigint END RETURNING epoch",
+        "UPDATE leadership SET epoch = epoch + 1, leader = $1, " SESSION
+        " WHERE leader = '' OR " SEEN " = $2::bigint RETURNING epoch",
+    /* Without privileges, a session of another role has no start. */
     [SQL_LOOK_AT_OWNER] =
-        "SELECT CASE WHEN leader = '' THEN 0::bigint ELSE " SEEN " END FROM leadership",
+        "SELECT CASE WHEN leader = '' THEN 0::bigint ELSE " SEEN " END,"
+        " EXISTS(SELECT FROM pg_stat_activity a WHERE a.pid = l.pid"
+        " AND coalesce(a.backend_start = l.session_start, true)) FROM leadership l",
     [SQL_HEARTBEAT] =
         "WITH lead AS (UPDATE leadership SET " SESSION
-        " WHERE epoch = $1::bigint RETURNING 1) SELECT " HAS_LED
-        ", current_setting('emailsd.session', true) = $2",
+        " WHERE epoch = $1::bigint AND " IS_MINE " RETURNING 1) SELECT " HAS_LED,
+    /* The number also exceeds those that were tried in vain: a late statement changes nothing. */
+    [SQL_RENEW] =
+        "WITH renewed AS (UPDATE leadership SET epoch = $2::bigint, " SESSION
+        " WHERE leader = $1 AND " IS_MINE " AND epoch < $2 RETURNING 1) SELECT " COUNT("renewed")
+        ", EXISTS(SELECT FROM leadership WHERE leader = $1)",
     [SQL_RELEASE] =
         "WITH lead AS (UPDATE leadership SET leader = '' WHERE epoch = $1::bigint"
-        " RETURNING 1) SELECT " HAS_LED,
+        " AND " IS_MINE " RETURNING 1) SELECT " HAS_LED,
     [SQL_IS_OWNED] =
         "SELECT leader <> '' AND seen_at > clock_timestamp() - interval '1 ms'"
         " * $1::bigint FROM leadership",
@@ -120,17 +127,20 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         DONE_IF(EXISTS("new") " OR (EXISTS(SELECT FROM batches WHERE number = $2"
         " AND state = 'sending' AND notify_token = $3) AND (SELECT count(*) = cardinality($5)"
         " AND bool_and(tracking_id = ANY($5)) FROM tasks WHERE batch = $2))"),
-    /* Tasks that are charged to that day already stay as they are. */
+    /* Tasks that are charged to that day already stay as they are, also if the same statement has
+     * changed them since this one began: FOR UPDATE reads the days that it has written. */
     [SQL_SENDING] =
         LEAD "sent AS (UPDATE batches SET state = 'sending',"
         " notify_token = coalesce(nullif($4, ''), notify_token)"
         " WHERE number = $2 AND state IN ('sending', 'resting') AND " MAY " RETURNING number),"
-        " moved AS (SELECT day, client, count(*) AS n FROM tasks, sent WHERE batch = number"
-        " AND outcome IS NULL AND day <> $3::bigint GROUP BY day, client),"
+        " old AS (SELECT tracking_id, day, client FROM tasks, sent WHERE batch = number"
+        " AND outcome IS NULL AND day <> $3::bigint FOR UPDATE OF tasks),"
+        " days AS (UPDATE tasks t SET day = $3 FROM old WHERE t.tracking_id = old.tracking_id"
+        " RETURNING old.day, old.client),"
+        " moved AS (SELECT day, client, count(*) AS n FROM days GROUP BY day, client),"
         " sums AS (SELECT $3::bigint AS day, client, sum(n)::bigint AS n FROM moved"
         " GROUP BY client), " REFUND("refunded", "moved") ", " CHARGE("charged", "sums")
-        ", days AS (UPDATE tasks SET day = $3 FROM sent WHERE batch = number"
-        " AND outcome IS NULL AND day <> $3) " COUNT_OF("sent"),
+        COUNT_OF("sent"),
     [SQL_NOT_SENT] =
         LEAD "changed AS (UPDATE batches SET state = 'resting' WHERE number = $2"
         " AND state IN ('sending', 'resting') AND " MAY " RETURNING 1) "
@@ -189,7 +199,8 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         " WHEN EXISTS(SELECT FROM tasks t WHERE t.tracking_id = u.tracking_id"
         " AND t.outcome = u.outcome AND t.task_id = u.task_id AND t.code = u.code) THEN 2 ELSE 0"
         " END, coalesce(kept.is_new, false), u.body IS NOT NULL OR NOT EXISTS(SELECT FROM answers a"
-        " WHERE a.key = u.key AND a.body IS NOT NULL)"
+        " WHERE a.key = (SELECT t.key FROM tasks t WHERE t.tracking_id = u.tracking_id)"
+        " AND a.body IS NOT NULL)"
         " FROM u LEFT JOIN ended USING (tracking_id) LEFT JOIN kept ON kept.key = u.key"
         " ORDER BY u.place",
     /* A batch whose tasks were all moved by splits is deleted. A response is not stored again,
@@ -245,12 +256,12 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         " UNION ALL SELECT 'schema', '', version FROM schema_version",
 
     [SQL_RESOLVE_BATCH] =
-        LEAD "resumed AS (UPDATE batches SET state = 'submitted', batch_id = $3, submitted_ms = $4"
-        " WHERE number = $2 AND state = 'over' AND batch_id IN ('', $3) AND " MAY
-        " AND EXISTS(SELECT FROM tasks t WHERE t.batch = $2 AND " IS_LOST ") RETURNING number),"
-        " reopened AS (UPDATE tasks t SET outcome = NULL, task_id = '', code = '', detail = '',"
-        " ended_ms = NULL FROM resumed WHERE t.batch = resumed.number AND " IS_LOST
-        " RETURNING 1) "
+        LEAD "reopened AS (UPDATE tasks t SET outcome = NULL, task_id = '', code = '', detail = '',"
+        " ended_ms = NULL FROM batches b WHERE b.number = $2 AND t.batch = b.number"
+        " AND b.state = 'over' AND b.batch_id IN ('', $3) AND " IS_LOST " AND " MAY
+        " RETURNING t.batch),"
+        " resumed AS (UPDATE batches SET state = 'submitted', batch_id = $3, submitted_ms = $4"
+        " WHERE number IN (SELECT batch FROM reopened) RETURNING 1) "
         DONE_IF(EXISTS("resumed") " OR EXISTS(SELECT FROM batches WHERE number = $2"
         " AND state IN ('submitted', 'over') AND batch_id = $3 AND submitted_ms = $4"
         " AND NOT EXISTS(SELECT FROM tasks t WHERE t.batch = number AND " IS_LOST "))")
@@ -387,3 +398,9 @@ const char *const pg_statements[SQL_STATEMENTS] = {
     [SQL_COUNT_CHANGES] = "SELECT count(*) FROM forgotten",
 };
 /* clang-format on */
+
+const bool pg_may_contradict[SQL_STATEMENTS] = {
+    [SQL_BEGIN_BATCH] = true, [SQL_SENDING] = true,       [SQL_NOT_SENT] = true,
+    [SQL_RESUBMITTED] = true, [SQL_SUBMITTED] = true,     [SQL_SPLIT] = true,
+    [SQL_NOT_TAKEN] = true,   [SQL_RESOLVE_BATCH] = true, [SQL_RESOLVE_TASK] = true,
+};

@@ -281,8 +281,7 @@ static void set_defaults(struct parameters *p, const struct pg_target *target, s
     set(p, "keepalives_count", "3");
     set(p, "tcp_user_timeout", "10000");
     set(p, "fallback_application_name", "emailsd");
-    if (target->n_hosts > 1)
-        set(p, "target_session_attrs", "read-write");
+    set(p, "target_session_attrs", target->n_hosts > 1 ? "read-write" : "primary");
 }
 
 static void set_host(struct parameters *p, const struct pg_target *target, size_t i,

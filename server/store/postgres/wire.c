@@ -154,7 +154,7 @@ static enum err end(struct pg_store *s, PGresult *rows, PGresult **ret_rows, str
 enum err pg_run(struct pg_store *s, const char *sql, PGresult **ret_rows, struct errmsg *why)
 {
     PGresult *rows = NULL;
-    int64_t until_ms = pg_now_ms() + s->wait_ms;
+    int64_t until_ms = s->until_ms ? s->until_ms : pg_now_ms() + s->wait_ms;
 
     if (PQsendQuery(s->conn, sql))
         rows = receive(s->conn, until_ms);
@@ -263,11 +263,12 @@ static enum err prepare(struct pg_store *s, enum sql which, const char *name, in
 static enum err execute(struct pg_store *s, PGresult **ret_rows, enum sql which,
                         const struct parameters *p)
 {
-    char name[16];
+    char name[24];
     PGresult *rows = NULL;
     int64_t until_ms = pg_now_ms() + s->wait_ms;
 
-    snprintf(name, sizeof name, "s%d", (int)which);
+    /* another client, whose session a pooler may give this one, has other names */
+    snprintf(name, sizeof name, "s%d_%.8s", (int)which, s->session);
     enum err err = prepare(s, which, name, until_ms);
     if (err)
         return err;
@@ -275,14 +276,6 @@ static enum err execute(struct pg_store *s, PGresult **ret_rows, enum sql which,
     if (PQsendQueryPrepared(s->conn, name, p->n, p->values, p->lengths, p->formats, BINARY))
         rows = receive(s->conn, until_ms);
     return end(s, rows, ret_rows, NULL);
-}
-
-static enum err query(struct pg_store *s, PGresult **ret_rows, enum sql which,
-                      const struct parameters *p)
-{
-    enum err err = p->err ? p->err : pg_ready(s);
-
-    return err ? err : execute(s, ret_rows, which, p);
 }
 
 enum err pg_query(struct pg_store *s, PGresult **ret_rows, enum sql which, const char *kinds, ...)
@@ -293,25 +286,34 @@ enum err pg_query(struct pg_store *s, PGresult **ret_rows, enum sql which, const
     va_start(values, kinds);
     add(&p, kinds, values);
     va_end(values);
-    return query(s, ret_rows, which, &p);
-}
-
-/* Another process is the owner now. */
-static void lose(struct pg_store *s)
-{
-    s->is_lost = s->epoch != 0;
-    pg_note_link(s);
+    enum err err = p.err ? p.err : pg_ready(s);
+    return err ? err : execute(s, ret_rows, which, &p);
 }
 
 /* Returns an error if the process may not write any more, or if the commit is not to be relied
  * on. */
 static enum err check_write(struct pg_store *s, const PGresult *rows)
 {
-    if (PQntuples(rows) == 0 || pg_int(rows, 0, 0) == 0)
-        lose(s);
-    else if (!s->is_unsure)
-        return ERR_OK;
-    return ERR_STORAGE_UNAVAILABLE;
+    bool may_write = PQntuples(rows) > 0 && pg_int(rows, 0, 0) != 0;
+
+    if (!may_write && s->epoch)
+        pg_doubt(s);
+    return may_write && !s->is_unsure ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
+}
+
+static enum err execute_write(struct pg_store *s, PGresult **ret_rows, enum sql which,
+                              const struct parameters *p)
+{
+    PGresult *rows = NULL;
+    enum err err = execute(s, &rows, which, p);
+
+    if (!err)
+        err = check_write(s, rows);
+    if (err)
+        PQclear(rows);
+    else
+        *ret_rows = rows;
+    return err;
 }
 
 static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql which,
@@ -320,13 +322,15 @@ static enum err write_rows(struct pg_store *s, PGresult **ret_rows, enum sql whi
     struct parameters p = {0};
     PGresult *rows = NULL;
 
-    if (s->is_lost || s->is_reader)
+    if (s->is_lost || s->owner || pg_ready(s) || s->must_renew)
         return ERR_STORAGE_UNAVAILABLE;
-    add_int(&p, s->epoch);
+    add_int(&p, s->epoch); /* of the connection that pg_ready() has found or opened */
     add(&p, kinds, values);
-    enum err err = query(s, &rows, which, &p);
-    if (!err)
-        err = check_write(s, rows);
+    enum err err = p.err ? p.err : execute_write(s, &rows, which, &p);
+    if (!err && pg_may_contradict[which] && pg_int(rows, 0, 1) == 0) {
+        PQclear(TAKE(rows));
+        err = execute_write(s, &rows, which, &p);
+    }
     if (!err && ret_rows)
         *ret_rows = rows;
     else
