@@ -120,6 +120,8 @@ static pid_t start_server(int output)
                           "fsync=off",
                           "-c",
                           "max_connections=40",
+                          "-c",
+                          "dynamic_shared_memory_type=mmap", /* in its folder */
                           NULL};
 
     snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", folder);

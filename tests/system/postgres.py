@@ -60,7 +60,9 @@ class Postgres:
 
     def start(self):
         argv = [f"{programs()}/postgres", "-D", f"{self.folder}/data"]
-        for setting in (f"unix_socket_directories={self.folder}", "listen_addresses=", *self.settings):
+        # With mmap, all of its files are in its folder, also if it is killed.
+        for setting in (f"unix_socket_directories={self.folder}", "listen_addresses=",
+                        "dynamic_shared_memory_type=mmap", *self.settings):
             argv += ["-c", setting]
         with open(self.log, "ab") as log:  # a pipe that is full would block every session
             begin = log.tell()
