@@ -99,6 +99,8 @@ class Round:
         return self.directory / "daemon.stderr"
 
     def _daemon(self, kind=Daemon, *first):
+        if isinstance(self.store, Store):
+            self.store.release()
         flags = self.notices.flags if self.notices else ()
         return kind(*first, self._log(), self.sim.urls[0], *FLAGS, *flags, *flags_of(self.store))
 
@@ -171,11 +173,6 @@ class Round:
                 self.lost.add(domain)
             elif answer.code() not in (*NOT_NOW, "lookup-failed"):
                 self.breach(f"{domain}: {answer.status} {answer.body!r}")
-
-    def _release(self):
-        """Most daemons need not wait for the silence of the killed one, which would take most of the run."""
-        if isinstance(self.store, Store) and self.dice.random() < 0.95:
-            self.store.release()
 
     def _look_at_the_dead(self):
         if not self.store.exists():
@@ -271,7 +268,6 @@ class Round:
             for _ in range(self.n_kills - 1):  # _settle() handles the last one
                 self._round()
                 self._look_at_the_dead()
-                self._release()
             self._settle()
         except (AssertionError, OSError) as fault:
             self.breach(f"{type(fault).__name__}: {fault}")

@@ -122,6 +122,8 @@ class Soak:
     # ---- the daemon
 
     def start(self):
+        if isinstance(self.store, Store):
+            self.store.release()
         self.daemon = Daemon(self.folder / "daemon.stderr", self.sim.urls[0], *FLAGS, *flags_of(self.store),
                              "--listen", self.listen())
         self.address = self.daemon.address

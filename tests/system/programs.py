@@ -253,6 +253,10 @@ class Daemon(Program):
         found = re.search(rf"^{re.escape(sample)} (\d+)$", self.get("/metrics").body.decode(), re.M)
         return int(found[1]) if found else 0
 
+    def await_store(self):
+        """Returns when the store is open. After a kill, PostgreSQL first lets the killed process connect again."""
+        eventually(lambda: self.get("/readyz").status == 200)
+
     def await_waiters(self, n):
         """Returns when `n` requests wait for a lookup: park() only sends."""
         eventually(lambda: self.get("/readyz?verbose").json()["checks"]["waiters"] == n)

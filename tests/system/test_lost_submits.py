@@ -76,6 +76,7 @@ def test_notification_in_chunks_resolves_a_lost_submit(lossy, sim, store):
 def test_notification_after_a_kill_resolves_a_lost_submit(testbed, lossy, sim, store):
     lossy.kill()
     again = testbed.daemon(sim, "--notify-url", URL, *flags_of(store))
+    again.await_store()
     body = json.dumps({"task_id": sim.ledger()[0]["task_id"]})
     assert again.request("POST", f"/notify/{token_of(store)}", body=body).status == 204
     await_result(again, sim, store)

@@ -30,6 +30,7 @@ def test_restart_serves_results_from_postgresql(testbed, sim, flags, how):
     assert before.status == 200
     daemon.kill() if how == "kill" else daemon.stop()
     daemon = testbed.daemon(NO_UPSTREAM, *flags)
+    daemon.await_store()
     assert daemon.lookup("milvali.com").body == before.body
     assert len(sim.ledger()) == 1
     assert "sandbox_applied" in daemon.stderr()
@@ -44,6 +45,7 @@ def test_batch_in_flight_survives_a_kill_with_postgresql(testbed, sim, server, f
     daemon.kill()
     sim.behave(task_time_ms=0)
     daemon = testbed.daemon(sim, *flags)
+    daemon.await_store()
     assert daemon.lookup("milvali.com").status == 200
     assert len(sim.ledger()) == 1
 

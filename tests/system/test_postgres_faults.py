@@ -219,6 +219,7 @@ def test_killed_after_the_reply_to_a_batch_id_was_lost_resumes(testbed, sim, net
     daemon.kill()
     sim.behave(task_time_ms=0)
     daemon = testbed.daemon(sim, *network.flags)
+    daemon.await_store()
     assert daemon.lookup("milvali.com").status == 200
     finish(daemon, sim, network.store)
     assert len(sim.ledger()) == 1
