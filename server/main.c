@@ -201,7 +201,8 @@ static int start_listener(struct daemon *d)
     };
     struct errmsg why;
 
-    d->service = (struct service){.is_starting = true,
+    d->service = (struct service){.engine = d->setup.engine,
+                                  .is_starting = !d->setup.engine,
                                   .cache = d->cache,
                                   .health = &d->health,
                                   .takes_notifications = c->notify_url != NULL,
