@@ -20,15 +20,21 @@ static struct {
     uint64_t seed, hash;
     int exit_status;
     size_t len;
-    char text[ROOM];
+    char text[ROOM], repeat[128];
 } trace;
 
+static void put(const char *bytes, size_t len)
+{
+    if (write(STDERR_FILENO, bytes, len) < 0)
+        return; /* there is nowhere to say so */
+}
+
+/* Also in a signal handler. */
 static void print(const char *why)
 {
-    fprintf(stderr,
-            "%.*sseed %llu: %s\n  repeat with: SEED=%llu build/release/tests/flow/test_seeds\n",
-            (int)trace.len, trace.text, (unsigned long long)trace.seed, why,
-            (unsigned long long)trace.seed);
+    put(trace.text, trace.len);
+    put(why, strlen(why));
+    put(trace.repeat, strlen(trace.repeat));
 }
 
 static void aborted(int signal)
@@ -45,6 +51,9 @@ void trace_start(uint64_t seed)
     trace.seed = seed;
     trace.hash = UINT64_C(14695981039346656037);
     trace.len = 0;
+    snprintf(trace.repeat, sizeof trace.repeat,
+             "\n  repeat with: SEED=%llu build/release/tests/flow/test_seeds\n",
+             (unsigned long long)seed);
 }
 
 void trace_exit_with(int status)
