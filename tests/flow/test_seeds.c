@@ -21,8 +21,8 @@
 #define DEFAULT_SEEDS 2400
 #endif
 #define PARTS        24
-#define DEFECT_SEEDS 400 /* within which each defect is found */
-#define FOUND        3   /* exit status of a run that found one */
+#define DEFECT_SEEDS 4000 /* within which each defect is found */
+#define FOUND        3    /* exit status of a run that found one */
 
 static long long number_of(const char *name, long long otherwise)
 {
