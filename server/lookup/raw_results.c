@@ -10,6 +10,7 @@
 #include "lookup/records/results.h"
 #include "store/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,10 @@ static bool is_understood(const struct openmart_task *task, const struct store_r
 static void parse(void *arg, const struct store_raw *raw)
 {
     struct raw_step *step = arg;
-    struct store_parsed *parsed = &step->parsed[step->n++];
+    struct store_parsed *parsed = &step->parsed[step->n];
     struct openmart_task_answer answer = {0};
 
+    snprintf(step->lookup_ids[step->n++], ID_TEXT, "%s", raw->lookup_id);
     *parsed = (struct store_parsed){.tracking_id = xstrdup(raw->tracking_id)};
     if (!openmart_parse_task(raw->body, raw->len, &answer) && is_understood(&answer.task, raw)) {
         parsed->result = result_of_raw(step->results, raw, &answer.task);
@@ -60,7 +62,8 @@ static bool apply(struct raw_results *raw_results)
 
     for (size_t i = 0; i < n; i++)
         if (step->parsed[i].is_stored)
-            results_restored(raw_results->results, step->parsed[i].result->key);
+            results_resolved(raw_results->results, step->parsed[i].result->key,
+                             step->lookup_ids[i]);
     raw_results->n_understood += step->n_understood;
     raw_results->n_kept += n - step->n_understood;
     drop(step);
@@ -150,7 +153,7 @@ static void rows_read(struct store_call *call)
         log_finished(raw_results);
 }
 
-/* While the journal has newer results queued, they are in memory only, and results_restored() would
+/* While the journal has newer results queued, they are in memory only, and results_resolved() would
  * drop them. */
 static void step_is_due(struct timer *timer)
 {

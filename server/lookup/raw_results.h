@@ -9,6 +9,7 @@
 #ifndef LOOKUP_RAW_RESULTS_H
 #define LOOKUP_RAW_RESULTS_H
 
+#include "base/id.h"
 #include "base/timer.h"
 #include "store/calls_upkeep.h"
 
@@ -22,6 +23,7 @@ struct results;
 struct raw_step {
     const struct results *results;
     struct store_parsed parsed[RAW_STEP_ROWS];
+    char lookup_ids[RAW_STEP_ROWS][ID_TEXT]; /* of the same */
     size_t n, n_understood;
 };
 

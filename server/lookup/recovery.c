@@ -76,7 +76,7 @@ static struct task *recover_task(const struct recover_tools *tools, const struct
     struct lookup_progress unused;
 
     if (task)
-        cooldown_end(tools->results->cooldowns, stored->key);
+        cooldown_end(tools->results->cooldowns, stored->key, stored->lookup_id);
     else if (!lookups_find(tools->lookups, stored->lookup_id, &unused))
         leave_over(left_over, stored->tracking_id);
     return task;
@@ -193,9 +193,10 @@ static void unknown_task(void *arg, const struct store_task *task, const char *b
     (void)batch_id;
     if (left_ms <= 0)
         return;
-    results_cool_down(results, task->key, task->err ? task->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
-                      *task->detail ? task->detail : UNSENT_DETAIL, left_ms);
-    cooldown_set_lookup(results->cooldowns, task->key, task->lookup_id);
+    const struct cooldown_cause cause = {task->lookup_id,
+                                         task->err ? task->err : ERR_UPSTREAM_OUTCOME_UNKNOWN,
+                                         *task->detail ? task->detail : UNSENT_DETAIL};
+    results_cool_down(results, task->key, &cause, left_ms);
     reading->found.held++;
 }
 

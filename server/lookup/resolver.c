@@ -222,7 +222,7 @@ static void note_not_taken(struct resolver *resolver, const struct store_not_tak
         return;
     resolver->last_not_taken = task->number;
     budget_note_refund(resolver->tools.budget, task);
-    results_not_taken(resolver->tools.recovery.results, task);
+    results_resolved(resolver->tools.recovery.results, task->key, task->lookup_id);
     metrics_add(&metrics_mine()->tasks_resolved, 1);
     log_event(LOG_INFO, "task_resolved", LOG_STR("outcome", "not-taken"),
               LOG_STR("by", "operator"));

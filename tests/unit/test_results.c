@@ -290,7 +290,7 @@ TEST(results_raw_bytes_are_stored_once_the_disk_works)
     ck_assert_mem_eq(raw, "{\"a\":1}", raw_len);
 }
 
-TEST(results_restored_ends_the_cooldown_and_empties_memory)
+TEST(results_resolved_ends_the_cooldown_and_empties_memory)
 {
     const char *detail;
     int64_t until_ms;
@@ -303,21 +303,23 @@ TEST(results_restored_ends_the_cooldown_and_empties_memory)
     finished_add(results.finished, "lookup-1", failure);
     result_unref(failure);
     ck_assert_int_ne(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
-    results_restored(&results, other_key);
+    results_resolved(&results, other_key, "lookup-1");
+    results_resolved(&results, key, "lookup-0"); /* an older one */
     ck_assert_int_ne(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
-    results_restored(&results, key);
+    results_resolved(&results, key, "lookup-1");
     ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
     ck_assert_ptr_null(finished_find(results.finished, "lookup-1"));
 }
 
 TEST(results_cooldown_without_a_length_does_not_begin)
 {
+    const struct cooldown_cause lost = {.err = ERR_UPSTREAM_OUTCOME_UNKNOWN, .detail = "lost"};
     const char *detail;
     int64_t until_ms;
 
-    results_cool_down(&results, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 0);
+    results_cool_down(&results, key, &lost, 0);
     ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms), ERR_OK);
-    results_cool_down(&results, key, ERR_UPSTREAM_OUTCOME_UNKNOWN, "lost", 1000);
+    results_cool_down(&results, key, &lost, 1000);
     ck_assert_int_eq(cooldown_check(results.cooldowns, key, &detail, &until_ms),
                      ERR_UPSTREAM_OUTCOME_UNKNOWN);
     ck_assert_str_eq(detail, "lost; the question is in cooldown until 2026-11-23T11:20:05Z");

@@ -14,7 +14,7 @@ struct cooldown {
     unsigned char key[HASH_SIZE];
     enum err err;
     char *detail;
-    char lookup_id[ID_TEXT]; /* "" = not said */
+    char lookup_id[ID_TEXT]; /* "" = none */
     struct timer timer;
     UT_hash_handle hh;
 };
@@ -62,31 +62,36 @@ static struct cooldown *find(const struct cooldowns *cooldowns, const unsigned c
     return cooldown;
 }
 
-void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE], enum err err,
-                  const char *detail, int64_t until_ms)
+static bool is_about(const struct cooldown *cooldown, const char *lookup_id)
 {
-    struct cooldown *cooldown = find(cooldowns, key);
-
-    if (!cooldown) {
-        cooldown = xcalloc(1, sizeof *cooldown);
-        cooldown->all = cooldowns;
-        memcpy(cooldown->key, key, HASH_SIZE);
-        HASH_ADD(hh, cooldowns->table, key, HASH_SIZE, cooldown);
-    }
-    free(cooldown->detail);
-    cooldown->detail = detail ? xstrdup(detail) : NULL;
-    cooldown->err = err;
-    cooldown->lookup_id[0] = '\0';
-    timer_arm(cooldowns->timers, &cooldown->timer, until_ms, cooldown_is_over);
+    return strcmp(cooldown->lookup_id, lookup_id) == 0;
 }
 
-void cooldown_set_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
-                         const char *lookup_id)
+static struct cooldown *add(struct cooldowns *cooldowns, const unsigned char *key)
 {
+    struct cooldown *cooldown = xcalloc(1, sizeof *cooldown);
+
+    cooldown->all = cooldowns;
+    memcpy(cooldown->key, key, HASH_SIZE);
+    HASH_ADD(hh, cooldowns->table, key, HASH_SIZE, cooldown);
+    return cooldown;
+}
+
+void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                  const struct cooldown_cause *cause, int64_t until_ms)
+{
+    const char *lookup_id = cause->lookup_id ? cause->lookup_id : "";
     struct cooldown *cooldown = find(cooldowns, key);
 
-    if (cooldown)
-        snprintf(cooldown->lookup_id, sizeof cooldown->lookup_id, "%s", lookup_id);
+    if (cooldown && !is_about(cooldown, lookup_id) && cooldown->timer.at_ms > until_ms)
+        return;
+    if (!cooldown)
+        cooldown = add(cooldowns, key);
+    free(cooldown->detail);
+    cooldown->detail = cause->detail ? xstrdup(cause->detail) : NULL;
+    cooldown->err = cause->err;
+    snprintf(cooldown->lookup_id, sizeof cooldown->lookup_id, "%s", lookup_id);
+    timer_arm(cooldowns->timers, &cooldown->timer, until_ms, cooldown_is_over);
 }
 
 enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
@@ -101,20 +106,12 @@ enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char k
     return cooldown->err;
 }
 
-void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE])
+void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                  const char *lookup_id)
 {
     struct cooldown *cooldown = find(cooldowns, key);
 
-    if (cooldown)
-        drop(cooldown);
-}
-
-void cooldown_end_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
-                         const char *lookup_id)
-{
-    struct cooldown *cooldown = find(cooldowns, key);
-
-    if (cooldown && strcmp(cooldown->lookup_id, lookup_id) == 0)
+    if (cooldown && is_about(cooldown, lookup_id))
         drop(cooldown);
 }
 

@@ -23,27 +23,27 @@ struct cooldowns *cooldowns_new(struct timers *timers);
 /* NULL is a no-op. */
 void cooldowns_free(struct cooldowns *cooldowns);
 
-/* Starts a cooldown until `until_ms` (monotonic); replaces an earlier one of the question. `detail`
- * is copied and may be NULL. */
-void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE], enum err err,
-                  const char *detail, int64_t until_ms);
+/* Why a question is in cooldown. */
+struct cooldown_cause {
+    const char *lookup_id; /* of the lookup that was or may have been paid for; NULL = none */
+    enum err err;
+    const char *detail; /* may be NULL */
+};
 
-/* Says which lookup the cooldown of the question is about, until it is set again. No-op if there is
- * no cooldown. */
-void cooldown_set_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
-                         const char *lookup_id);
+/* Starts a cooldown until `until_ms` (monotonic); copies the cause. Replaces that of the same
+ * lookup. If the question is in cooldown because of another lookup, the one that ends later stays:
+ * each may have been paid for. */
+void cooldown_set(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                  const struct cooldown_cause *cause, int64_t until_ms);
 
 /* Returns ERR_OK if the question is not in cooldown; else the error, its detail (may be NULL; valid
  * until the cooldown ends) and the end of the cooldown (monotonic). */
 enum err cooldown_check(const struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
                         const char **ret_detail, int64_t *ret_until_ms);
 
-/* Ends the cooldown of a question now; a no-op if there is none. */
-void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE]);
-
-/* The same, unless it is not about that lookup. */
-void cooldown_end_lookup(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
-                         const char *lookup_id);
+/* Ends the cooldown of a question now, unless there is none or another lookup is its cause. */
+void cooldown_end(struct cooldowns *cooldowns, const unsigned char key[HASH_SIZE],
+                  const char *lookup_id);
 
 size_t cooldowns_count(const struct cooldowns *cooldowns);
 

@@ -13,11 +13,12 @@ static void apply(const struct resolved_task *task)
     const struct results *results = task->results;
     const struct result *result = task->result;
 
+    const struct cooldown_cause cause = {task->lookup_id, result->err, result->detail};
+
     if (result->err)
-        results_cool_down(results, result->key, result->err, result->detail,
-                          freshness_life_ms(result));
+        results_cool_down(results, result->key, &cause, freshness_life_ms(result));
     else
-        cooldown_end(results->cooldowns, result->key);
+        cooldown_end(results->cooldowns, result->key, task->lookup_id);
     finished_add(results->finished, task->lookup_id, result);
     reads_stored(results->reads, result->key);
     if (!result->err)

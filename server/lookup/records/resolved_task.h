@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* resolved_task.h - stores how a task ended whose outcome was unknown.
  *
- * Memory follows when the store has it: the cooldown of the question ends, and the result is found
- * under the question and under the lookup. Engine thread only. */
+ * Memory follows when the store has it: the cooldown of the task ends, though not that of a later
+ * lookup of its question, and the result is found under the question and under the lookup. Engine
+ * thread only. */
 #ifndef LOOKUP_RECORDS_RESOLVED_TASK_H
 #define LOOKUP_RECORDS_RESOLVED_TASK_H
 

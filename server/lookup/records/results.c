@@ -100,8 +100,9 @@ int64_t results_hold_ms(const struct results *results, bool has_task_id)
 }
 
 void results_cool_down(const struct results *results, const unsigned char key[HASH_SIZE],
-                       enum err err, const char *detail, int64_t ms)
+                       const struct cooldown_cause *cause, int64_t ms)
 {
+    const char *detail = cause->detail;
     struct buf autobuf text = BUF_INIT(DETAIL_MAX);
     char until[CLOCK_TEXT];
 
@@ -110,8 +111,9 @@ void results_cool_down(const struct results *results, const unsigned char key[HA
     clock_rfc3339(results->clock->wall_ms + ms, until);
     buf_addf(&text, "%s%sthe question is in cooldown until %s", detail ? detail : "",
              detail ? "; " : "", until);
-    cooldown_set(results->cooldowns, key, err, buf_check(&text) ? detail : buf_str(&text),
-                 results->clock->now_ms + ms);
+    const struct cooldown_cause said = {cause->lookup_id, cause->err,
+                                        buf_check(&text) ? detail : buf_str(&text)};
+    cooldown_set(results->cooldowns, key, &said, results->clock->now_ms + ms);
 }
 
 /* Makes the end available. A failure is cached only if it is in the store now: then there is no
@@ -125,15 +127,12 @@ static void make_available(struct results_put *put)
     bool is_unknown =
         result->err == ERR_UPSTREAM_OUTCOME_UNKNOWN || result->err == ERR_UPSTREAM_INVALID_RESPONSE;
     bool is_kept = !put->is_purged && (!result->err || (has_failed && put->receipt.has_stored));
+    const struct cooldown_cause cause = {put->lookup_id, result->err, result->detail};
 
-    if (is_unknown) {
-        results_cool_down(results, result->key, result->err, result->detail,
-                          results_hold_ms(results, put->has_task_id));
-        cooldown_set_lookup(results->cooldowns, result->key, put->lookup_id);
-    } else if (has_failed && !is_kept) {
-        results_cool_down(results, result->key, result->err, result->detail,
-                          freshness_life_ms(result));
-    }
+    if (is_unknown)
+        results_cool_down(results, result->key, &cause, results_hold_ms(results, put->has_task_id));
+    else if (has_failed && !is_kept)
+        results_cool_down(results, result->key, &cause, freshness_life_ms(result));
     put->is_cached = is_kept && cache_put(results->cache, result);
     if (!put->is_purged)
         finished_add(results->finished, put->lookup_id, result);
@@ -215,16 +214,11 @@ static void purge_puts(const struct results *results, const unsigned char key[HA
             put->is_purged = true;
 }
 
-void results_restored(const struct results *results, const unsigned char key[HASH_SIZE])
+void results_resolved(const struct results *results, const unsigned char key[HASH_SIZE],
+                      const char *lookup_id)
 {
-    cooldown_end(results->cooldowns, key);
+    cooldown_end(results->cooldowns, key, lookup_id);
     results_forget_key(results, key);
-}
-
-void results_not_taken(const struct results *results, const struct store_not_taken *task)
-{
-    cooldown_end_lookup(results->cooldowns, task->key, task->lookup_id);
-    results_forget_key(results, task->key);
 }
 
 /* The result of that question is not trusted any more, and is not returned. */
@@ -249,8 +243,8 @@ void results_invalidate(const struct results *results, const unsigned char key[H
     results_forget_key(results, key);
     replace_answers(results, key, why);
     journal_forget(results->journal, key);
-    results_cool_down(results, key, ERR_UPSTREAM_INVALID_RESPONSE, why,
-                      results->options.unknown_hold_ms);
+    const struct cooldown_cause cause = {.err = ERR_UPSTREAM_INVALID_RESPONSE, .detail = why};
+    results_cool_down(results, key, &cause, results->options.unknown_hold_ms);
 }
 
 /* ---- deleting ---- */

@@ -74,10 +74,10 @@ void results_done(struct results *results); /* no `done` may be left to run */
 #define RESULTS_RAW_HOLD_MS INT64_C(86400000)
 int64_t results_hold_ms(const struct results *results, bool has_task_id);
 
-/* Starts a cooldown of the question, with `detail` (copied; may be NULL) and its end as the message
- * for clients. No-op if `ms` is not positive. */
+/* Starts a cooldown of the question; see cooldown_set(). Adds its end to the detail, which is the
+ * message for clients. No-op if `ms` is not positive. */
 void results_cool_down(const struct results *results, const unsigned char key[HASH_SIZE],
-                       enum err err, const char *detail, int64_t ms);
+                       const struct cooldown_cause *cause, int64_t ms);
 
 /* Creates the result of an end. The caller owns the reference. */
 const struct result *result_of_task_end(const struct results *results,
@@ -120,13 +120,11 @@ bool results_is_storing(const struct results *results, const unsigned char key[H
 const struct result *result_of_raw(const struct results *results, const struct store_raw *raw,
                                    const struct openmart_task *answer);
 
-/* Makes a result that was stored just now, from raw bytes, available: ends the cooldown of its
- * question, and drops what memory has about it. */
-void results_restored(const struct results *results, const unsigned char key[HASH_SIZE]);
-
-/* Another process has recorded that this task, whose outcome was unknown, was not taken: ends the
- * cooldown of its question, unless that is about a later lookup, and drops what memory has. */
-void results_not_taken(const struct results *results, const struct store_not_taken *task);
+/* The store has just got to know how that lookup of the question ended, whose outcome was unknown:
+ * ends its cooldown, though not that of a later lookup, and drops what memory has about the
+ * question. */
+void results_resolved(const struct results *results, const unsigned char key[HASH_SIZE],
+                      const char *lookup_id);
 
 /* Removes an untrusted result from cache and store, and starts a cooldown, since the lookup was
  * paid. From now on it is not found, even if the store fails and is written later. If it is still
