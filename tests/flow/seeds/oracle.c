@@ -191,16 +191,17 @@ static void answered(struct caller *caller, const struct outcome *outcome)
 }
 
 /* Returns whether the lookup for which the request waits has ended too long ago. While a read
- * waits, that is not known. */
+ * waits, that is not known. An earlier lookup may have ended while the request was looking into the
+ * store, and then it waits for the last one. */
 static bool is_kept_waiting(const struct request_book *request)
 {
-    for (size_t i = 0; i < books.n_tasks && !slow_calls_read_waits(); i++) {
-        const struct task_book *task = &books.tasks[i];
-        if (task->question == request->question && task->has_ended &&
-            request->asked_ms < task->ended_ms && flow_now_ms() > task->ended_ms + JOURNAL_SLOW_MS)
-            return true;
-    }
-    return false;
+    const struct task_book *last = NULL;
+
+    for (size_t i = 0; i < books.n_tasks; i++)
+        if (books.tasks[i].question == request->question)
+            last = &books.tasks[i];
+    return last && last->has_ended && !slow_calls_read_waits() &&
+           request->asked_ms < last->ended_ms && flow_now_ms() > last->ended_ms + JOURNAL_SLOW_MS;
 }
 
 void oracle_check(void)

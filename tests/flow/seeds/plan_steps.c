@@ -27,7 +27,7 @@ static const char *name_of(size_t domain)
 
 /* ---- callers ---- */
 
-static void ask(size_t domain)
+void plan_ask(size_t domain)
 {
     static const int64_t waits_ms[] = {0, 100, 1500, 10000, 60000, 60000};
     const struct account_ref *account = &plan.options.accounts[plan_below(plan.options.n_accounts)];
@@ -48,7 +48,7 @@ static void ask(size_t domain)
 static void step_ask(void)
 {
     for (size_t n = 1 + plan_below(4); n > 0; n--)
-        ask(any_domain());
+        plan_ask(any_domain());
 }
 
 static void step_ask_together(void)
@@ -56,7 +56,7 @@ static void step_ask_together(void)
     size_t domain = any_domain();
 
     for (size_t n = 2 + plan_below(3); n > 0; n--)
-        ask(domain);
+        plan_ask(domain);
 }
 
 static void step_leave(void)
@@ -198,19 +198,6 @@ static void step_balance(void)
     fake_upstream_set_balance(flow.upstream, balance);
 }
 
-static void step_notify(void)
-{
-    const char *domain = name_of(any_domain());
-    char token[64];
-
-    snprintf(token, sizeof token, "%s", fake_upstream_notify_token(flow.upstream));
-    if (!plan.has_notify_url || !*token || !fake_upstream_ledger_of(flow.upstream, domain))
-        return;
-    const char *id = fake_upstream_batch_id(flow.upstream, domain);
-    trace_add("the upstream notifies about %s", domain);
-    engine_notify(flow.engine, token, id, strlen(id));
-}
-
 /* ---- the store ---- */
 
 static void step_store(void)
@@ -271,7 +258,7 @@ static void step_race(void)
 
     step_evict();
     slow_calls_set(&slow_reads);
-    ask(domain);
+    plan_ask(domain);
     plan_advance((int64_t)plan_below(700));
     delete (domain);
 }
@@ -405,7 +392,8 @@ void plan_step(void)
         {3, step_find},
         {14, step_upstream_fails},
         {2, step_balance},
-        {3, step_notify},
+        {3, plan_notify},
+        {4, plan_find_late},
         {7, step_store},
         {10, step_one_call},
         {6, step_evict},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan_steps.h - the steps of a plan. Private to plan.c and plan_steps.c. */
+/* plan_steps.h - the steps of a plan. Private to plan.c, plan_steps.c and plan_notify.c. */
 #ifndef SEEDS_PLAN_STEPS_H
 #define SEEDS_PLAN_STEPS_H
 
@@ -39,6 +39,14 @@ void plan_take_calls(void);
 
 /* After each event: what another process has deleted may be confirmed. */
 void plan_note_confirmed(void);
+
+/* A caller asks about that domain. */
+void plan_ask(size_t domain);
+
+/* Two steps, in plan_notify.c: the upstream notifies about a task or its batch; and it does so
+ * after the question was asked again, and both submits were lost. */
+void plan_notify(void);
+void plan_find_late(void);
 
 /* Does one random step. */
 void plan_step(void);
