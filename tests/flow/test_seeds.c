@@ -2,8 +2,8 @@
 /* test_seeds.c - runs random plans over a store that delays, reorders, fails and loses calls; see
  * seeds/oracle.h for what must hold.
  *
- * SEEDS=N runs N seeds, SEED=N only that one, and prints its trace. Each is repeatable: the same
- * seed gives the same trace. */
+ * SEEDS=N runs N seeds, at least one; SEED=N runs only that one, and prints its trace. Each is
+ * repeatable: the same seed gives the same trace. */
 #include "base/log.h"
 #include "flow.h"
 #include "seeds/defect.h"
@@ -38,9 +38,10 @@ static void be_silent(void)
 
 RANGE_TEST(seeds_keep_every_promise, 0, PARTS)
 {
-    long long n = number_of("SEEDS", DEFAULT_SEEDS) / PARTS, one = number_of("SEED", -1);
+    long long n = number_of("SEEDS", DEFAULT_SEEDS), one = number_of("SEED", -1);
 
     be_silent();
+    ck_assert_int_ge(n, 1);
     if (one >= 0) {
         if (_i == 0) {
             plan_run((uint64_t)one);
@@ -48,8 +49,8 @@ RANGE_TEST(seeds_keep_every_promise, 0, PARTS)
         }
         return;
     }
-    for (long long i = 0; i < n; i++)
-        plan_run((uint64_t)(_i + i * PARTS));
+    for (long long seed = _i; seed < n; seed += PARTS)
+        plan_run((uint64_t)seed);
 }
 
 TEST(seed_is_repeatable)
