@@ -17,10 +17,10 @@
 #define PRIME UINT64_C(1099511628211) /* of FNV-1a */
 
 static struct {
-    uint64_t seed, hash;
+    uint64_t hash;
     int exit_status;
     size_t len;
-    char text[ROOM], repeat[128];
+    char text[ROOM], name[32], repeat[128];
 } trace;
 
 static void put(const char *bytes, size_t len)
@@ -33,6 +33,7 @@ static void put(const char *bytes, size_t len)
 static void print(const char *why)
 {
     put(trace.text, trace.len);
+    put(trace.name, strlen(trace.name));
     put(why, strlen(why));
     put(trace.repeat, strlen(trace.repeat));
 }
@@ -48,9 +49,9 @@ static void aborted(int signal)
 void trace_start(uint64_t seed)
 {
     signal(SIGABRT, aborted);
-    trace.seed = seed;
     trace.hash = UINT64_C(14695981039346656037);
     trace.len = 0;
+    snprintf(trace.name, sizeof trace.name, "seed %llu: ", (unsigned long long)seed);
     snprintf(trace.repeat, sizeof trace.repeat,
              "\n  repeat with: SEED=%llu build/release/tests/flow/test_seeds\n",
              (unsigned long long)seed);
@@ -97,7 +98,7 @@ void trace_fail(const char *format, ...)
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
     print(why);
-    ck_abort_msg("seed %llu: %s", (unsigned long long)trace.seed, why);
+    ck_abort_msg("%s%s", trace.name, why);
     abort();
 }
 
