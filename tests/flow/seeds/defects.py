@@ -3,8 +3,8 @@
 """defects.py - plants one defect at a time in a copy of the product, and requires that the seeds find it.
 
 Each row is a rule of the core about the order of writes, about money, or about what a caller may receive. The text to
-replace must occur exactly once: if the code changes, the row has to follow. `make seed-defects` runs it in a few
-minutes; arguments are names of rows. The defects of the test's own driver are part of `make flow` (defect.h).
+replace must occur exactly once: if the code changes, the row has to follow, which tests/scripts/check_defects.py
+requires. `make seed-defects` runs it in a few minutes; arguments are names of rows. The defects of the test's own driver are part of `make flow` (defect.h).
 """
 import os
 import shutil
@@ -22,6 +22,7 @@ PAYMENT = "server/lookup/batching/batch_payment.c"
 JOURNAL = "server/lookup/records/journal.c"
 READS = "server/lookup/records/reads.c"
 RESULTS = "server/lookup/records/results.c"
+COOLDOWN = "server/lookup/records/cooldown.c"
 LOOKUPS = "server/lookup/lookups.c"
 RECOVERY = "server/lookup/recovery.c"
 EXECUTE = "server/store/execute.c"
@@ -37,8 +38,8 @@ DEFECTS = [
      "    return false;\n"),
     ("refund-forgotten", BATCH, "        budget_refund(budget, &task->credit);\n    else",
      "        budget_commit(budget, &task->credit);\n    else"),
-    ("failed-intent-is-not-ended", BATCH, "    if (batch->number && batch->tasks)\n",
-     "    if (*batch->id && batch->tasks)\n"),
+    ("failed-intent-is-not-ended", BATCH, "    if (batch->tasks)\n        journal_end_batch(",
+     "    if (*batch->id && batch->tasks)\n        journal_end_batch("),
     ("not-sent-is-not-recorded", BATCH, "        next == SUBMIT_UNPAID)\n",
      "        (next == SUBMIT_UNPAID && false))\n"),
     ("old-read-trusted", READS, "    if (!question->is_outdated || !question->waiting ||", "    if (true ||"),
@@ -56,6 +57,10 @@ DEFECTS = [
      "}\n\nstatic void depart"),
     ("batch-id-not-recorded", BATCH, "    journal_submitted(tools->journal, batch->number, batch_id);\n", ""),
     ("no-cooldown", RESULTS, "    if (is_unknown)\n", "    if (is_unknown && put->is_purged)\n"),
+    ("older-lookup-ends-a-cooldown", COOLDOWN, "    if (cooldown && is_about(cooldown, lookup_id))\n",
+     "    if (cooldown && (is_about(cooldown, lookup_id) || true))\n"),
+    ("older-lookup-shortens-a-cooldown", COOLDOWN, "!is_about(cooldown, lookup_id) &&",
+     "!is_about(cooldown, lookup_id) && false &&"),
     ("no-cooldown-after-restart", RECOVERY, "    if (left_ms <= 0)\n", "    if (true)\n"),
     ("sending-is-not-unknown", RECOVERY, "    case STORE_SENDING:\n        close_later(reading, batch, true);",
      "    case STORE_SENDING:\n        close_later(reading, batch, false);"),
@@ -102,13 +107,16 @@ def finds():
     return lines[0]
 
 
+def stale(root, rows):
+    """Returns a line for each row whose text does not occur exactly once below `root`."""
+    counts = [(root / file).read_text().count(text) if (root / file).is_file() else 0 for _, file, text, _ in rows]
+    return [f"{name}: the text occurs {n} times in {file}" for (name, file, _, _), n in zip(rows, counts) if n != 1]
+
+
 def try_defect(name, file, text, replacement):
     """Returns whether the defect is found."""
     path = COPY / file
     original = path.read_text()
-    if original.count(text) != 1:
-        print(f"FAIL {name}: the text occurs {original.count(text)} times in {file}")
-        return False
     path.write_text(original.replace(text, replacement))
     why = finds() if build() else None
     path.write_text(original)
@@ -116,20 +124,33 @@ def try_defect(name, file, text, replacement):
     return bool(why)
 
 
+def mirror(files, root, target):
+    """Copies these files, if they have changed, and deletes all others of the copy: the Makefile would compile a
+    file that has been moved since. What was built stays."""
+    wanted = {file for file in files if (root / file).is_file()}
+    for path in [path for path in target.rglob("*") if path.is_file()]:
+        file = path.relative_to(target)
+        if str(file) not in wanted and file.parts[0] != "build":
+            path.unlink()
+    for file in wanted:
+        source, copied = root / file, target / file
+        if not copied.exists() or copied.read_bytes() != source.read_bytes():
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copied)
+
+
 def copy():
     COPY.mkdir(parents=True, exist_ok=True)
     command = ["git", "-C", str(ROOT), "ls-files", "-co", "--exclude-standard"]
-    files = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    for file in files:
-        source, target = ROOT / file, COPY / file
-        if not source.is_file() or (target.exists() and target.read_bytes() == source.read_bytes()):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
+    mirror(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines(), ROOT, COPY)
 
 
 def main():
     names = sys.argv[1:]
+    faults = stale(ROOT, DEFECTS)
+    if faults:
+        print("\n".join(faults))
+        return 1
     copy()
     if not build() or finds():
         print("the product without a defect does not pass")
