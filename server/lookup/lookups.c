@@ -181,14 +181,14 @@ static struct outcome promise(const struct lookup *lookup)
     return outcome;
 }
 
-/* Nothing is sent while the journal is unusable, so only what was sent continues then. */
+/* While the journal is unusable, only a lookup that was sent or promised continues. */
 static void deadline_is_over(struct timer *timer)
 {
     struct lookup_request *request = container_of(timer, struct lookup_request, deadline);
     struct lookup *lookup = request->lookup;
     struct lookups *lookups = lookup->owner;
-    bool continues =
-        journal_state(lookups->results->journal).is_usable || !batch_task_is_unsent(&lookup->task);
+    bool continues = lookup->promised || journal_state(lookups->results->journal).is_usable ||
+                     !batch_task_is_unsent(&lookup->task);
     struct outcome outcome =
         continues ? promise(lookup) : refusal(ERR_STORAGE_UNAVAILABLE, JOURNAL_RETRY_S);
 

@@ -88,7 +88,7 @@ TEST(intent_that_waits_for_the_store_ends_at_the_deadline)
     ck_assert_uint_eq(submits(), 0);
 }
 
-/* The first response named the lookup. */
+/* The first response named the lookup, which therefore continues. The second one names it too. */
 TEST(intent_that_waits_for_the_store_keeps_a_promise)
 {
     request_until("begin_batch", "first.com", WAIT_MS);
@@ -99,7 +99,9 @@ TEST(intent_that_waits_for_the_store_keeps_a_promise)
     fail_the_intent();
     flow_advance(MINUTE_MS);
     ck_assert_int_eq(promised->err, ERR_STILL_PROCESSING);
-    ck_assert_int_eq(late->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(late->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(late->charged, CHARGED_NO);
+    ck_assert_str_eq(late->lookup_id, promised->lookup_id);
     weak_store_fail_all(flow.store, false);
     flow_advance(2000);
     ck_assert_uint_eq(submits(), 1);
