@@ -52,6 +52,8 @@ struct store_options {
     const char *password_file; /* NULL = none */
     const char *schema;        /* NULL = "emailsd" */
     int64_t statement_ms;      /* an owner's limit for a statement; 0 = STORE_STATEMENT_MS */
+    int64_t takeover_ms;       /* an owner that is silent for so long is replaced; 0 = 5 s, or 3.5 s
+                                * if its session does not exist any more */
     /* Of an owner: */
     bool keeps_schema; /* creates nothing: store_migrate() has done that */
     /* What exceeds a limit is deleted, and up to 1% more with it: */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""hanging.py - measurement 7: responses while the disk hangs.
+"""hanging.py - measurement 8: responses while the disk hangs.
 
 strace holds one fdatasync of the thread `store` for 20 s, and a lookup waits for it. Meanwhile requests are sent, in
 rounds of one second: one that may wait for a second, some for /usage, some for results that are stored but not in

@@ -143,12 +143,12 @@ apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y"
 echo "Installing:$missing"
 said=$(mktemp)
 
-# The tests need the programs of nginx, varnish, haproxy, prometheus and postgresql, but not the services. A policy
-# denies every start (invoke-rc.d(8)) while apt runs, unless the machine has a policy. The services are
-# then disabled, so that they do not start at the next boot.
+# The tests need the programs of nginx, varnish, haproxy, prometheus, postgresql and pgbouncer, but not the
+# services. A policy denies every start (invoke-rc.d(8)) while apt runs, unless the machine has a policy. The
+# services are then disabled, so that they do not start at the next boot.
 policy=/usr/sbin/policy-rc.d
 services=
-for service in nginx varnish haproxy prometheus postgresql; do
+for service in nginx varnish haproxy prometheus postgresql pgbouncer; do
     case $missing in *$service*) services="$services $service.service" ;; esac
 done
 case $missing in *varnish*) services="$services varnishncsa.service" ;; esac

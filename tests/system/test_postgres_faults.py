@@ -290,13 +290,15 @@ def test_commit_that_did_not_wait_for_the_standby_is_not_relied_on(testbed, sim,
     daemon = testbed.daemon(sim, *store.flags)
     known = daemon.lookup("known.com")
     configure(own, "SET synchronous_standby_names = 'nowhere'")
-    cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    commits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    eventually(lambda: own.query(f"SELECT pid {commits}"))  # a heartbeat: from now on, each commit waits
     waiting = daemon.park("milvali.com")
-    eventually(lambda: own.query(cancel))
+    eventually(lambda: own.query(f"SELECT pg_cancel_backend(pid) {commits}")
+               and checks(daemon)["store"] == "unavailable")
     expect_away(daemon, known)
-    waiting.read()
     assert sim.calls()["submit"] == 1
     configure(own, "RESET synchronous_standby_names")
+    waiting.read()  # the intent failed, or it waited until now
     await_paid_lookup(daemon, "milvali.com")
     finish(daemon, sim, store)
 

@@ -7,8 +7,8 @@
 #include "store/postgres/postgres.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/suite.h"
-#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 static void setup(void)
@@ -20,32 +20,63 @@ static void setup(void)
 FIXTURE(setup, store_fixture_teardown);
 BEFORE_TESTS(postgres_server_start);
 
-/* Longer than between two heartbeats: the one that fails, the pause, and the next one. */
-#define GAP_MS 2000
+/* ---- a second process, which starts while the owner has no session ---- */
 
-static void *connect_later(void *arg)
+struct start {
+    struct store *store; /* NULL = it did not become the owner */
+    enum err err;
+    atomic_bool has_ended;
+};
+
+static void *start_second(void *arg)
 {
+    struct start *second = arg;
+    const struct store_options options = {.url = postgres_server_url(),
+                                          .schema = store_schema(),
+                                          .statement_ms = STORE_TEST_MS,
+                                          .takeover_ms = STORE_TEST_MS};
     struct errmsg why;
 
-    (void)arg;
-    poll(NULL, 0, GAP_MS);
-    while (store_heartbeat(store, &why))
-        ;
+    second->err = store_open(&options, &second->store, &why);
+    atomic_store(&second->has_ended, true);
     return NULL;
+}
+
+/* Ends the session of the owner, and waits until it does not exist. */
+static void end_session(PGconn *conn)
+{
+    operator_terminate_stores();
+    while (operator_run(conn,
+                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'emailsd'"))
+        ;
+}
+
+/* Waits until it has looked at the owner. */
+static void await_look(PGconn *conn, const struct start *second)
+{
+    while (!atomic_load(&second->has_ended) &&
+           !operator_run(conn, "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle'"
+                               " AND application_name = 'emailsd'"
+                               " AND query LIKE '%pg_stat_activity a%FROM leadership%'"))
+        ;
 }
 
 TEST(owner_that_lost_its_session_is_not_replaced)
 {
-    const struct store_options options = {.url = postgres_server_url(), .schema = store_schema()};
-    struct store *second = NULL;
+    struct start second = {.store = NULL};
     struct errmsg why;
     pthread_t thread;
+    PGconn *conn = operator_session();
 
-    operator_run_once("UPDATE leadership SET seen_at = seen_at - interval '1 hour'");
-    operator_terminate_stores();
-    ck_assert_int_eq(pthread_create(&thread, NULL, connect_later, NULL), 0);
-    ck_assert_int_eq(store_open(&options, &second, &why), ERR_STORE_BUSY);
+    operator_run(conn, "UPDATE leadership SET seen_at = seen_at - interval '1 hour'");
+    end_session(conn);
+    ck_assert_int_eq(pthread_create(&thread, NULL, start_second, &second), 0);
+    await_look(conn, &second);
+    while (!atomic_load(&second.has_ended))
+        store_heartbeat(store, &why);
     pthread_join(thread, NULL);
+    PQfinish(conn);
+    ck_assert_int_eq(second.err, ERR_STORE_BUSY);
     ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_OK);
 }
 

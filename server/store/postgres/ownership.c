@@ -57,6 +57,14 @@ static enum err try_to_claim(struct pg_store *s, int64_t seen)
     return s->epoch && s->is_unsure ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
+/* Returns how long an owner must have been silent to be replaced. */
+static int64_t takeover_ms(const struct pg_store *s, bool has_session)
+{
+    if (s->takeover_ms)
+        return s->takeover_ms;
+    return has_session ? PG_LEASE_MS : GONE_MS;
+}
+
 /* Ends when the store is claimed, or the owner has sent a heartbeat. */
 static enum err await_silence(struct pg_store *s)
 {
@@ -67,7 +75,7 @@ static enum err await_silence(struct pg_store *s)
     now = first;
     while (!err && !s->epoch && (now.seen == first.seen || now.seen == 0)) {
         int64_t silent_ms = pg_now_ms() - since_ms;
-        if (now.seen == 0 || silent_ms > (now.has_session ? PG_LEASE_MS : GONE_MS))
+        if (now.seen == 0 || silent_ms > takeover_ms(s, now.has_session))
             err = try_to_claim(s, now.seen);
         if (err || s->epoch)
             break;

@@ -139,6 +139,7 @@ static enum err take_stock(struct pg_store *s, struct errmsg *why)
 /* Takes the limits of an owner. */
 static enum err own(struct pg_store *s, const struct store_options *options, struct errmsg *why)
 {
+    s->takeover_ms = options->takeover_ms;
     s->max_answers = options->max_answers;
     s->max_ended = options->max_ended;
     s->max_raw = options->max_raw ? options->max_raw : STORE_RAW_ROWS;

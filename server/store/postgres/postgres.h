@@ -125,6 +125,7 @@ struct pg_store {
     int64_t wait_ms;                           /* for one statement */
     int64_t connect_ms;                        /* for one host, until its session is configured */
     int64_t service_ms;                        /* both, of an owner in service */
+    int64_t takeover_ms;                       /* see struct store_options */
     int64_t until_ms;                          /* for all of one host; 0 = not connecting */
     int64_t retry_ms;                          /* no connection is opened before; monotonic */
     char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
