@@ -187,10 +187,14 @@ TEST(postgres_statement_ends_at_its_limit)
 TEST(postgres_owner_in_service_waits_for_a_shorter_time)
 {
     const struct store_options options = {.url = postgres_server_url(), .schema = store_schema()};
+    struct store *reader = NULL;
     struct errmsg why;
 
     ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
     ck_assert_int_eq(pg_of(store)->wait_ms, PG_FIRST_MS);
+    ck_assert_msg(!store_open_reader(store, &reader, &why), "%s", why.text);
+    ck_assert_int_eq(pg_of(store)->wait_ms, STORE_STATEMENT_MS);
+    store_close(reader);
     ck_assert_int_eq(store_heartbeat(store, &why), ERR_OK);
     ck_assert_int_eq(pg_of(store)->wait_ms, STORE_STATEMENT_MS);
     ck_assert_int_eq(pg_of(store)->connect_ms, STORE_STATEMENT_MS);

@@ -135,8 +135,7 @@ enum err pg_heartbeat_if_due(struct pg_store *s)
     return s->conn ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
-/* The first one begins the service: from then on, a server that does not reply must not delay the
- * owner for long. */
+/* An owner without a reader begins its service with the first one. */
 enum err pg_heartbeat(struct store *store, struct errmsg *why)
 {
     struct pg_store *s = pg_of(store);

@@ -150,7 +150,7 @@ static inline struct pg_store *pg_of(struct store *handle)
     return (struct pg_store *)handle;
 }
 
-#define PG_COMMAND_MS INT64_C(600000) /* that of a command, and while the store is opened */
+#define PG_COMMAND_MS INT64_C(600000) /* that of a command, a migration, a count */
 #define PG_FIRST_MS   INT64_C(10000)  /* for one host of a command; to read before the service */
 #define PG_LEASE_MS   INT64_C(5000)   /* an owner whose last heartbeat is older may be replaced */
 
