@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 static void setup(void)
 {
@@ -20,33 +21,51 @@ static void setup(void)
 FIXTURE(setup, store_fixture_teardown);
 BEFORE_TESTS(postgres_server_start);
 
-/* Longer than between two heartbeats: the one that fails, the pause, and the next one. */
-#define GAP_MS 2000
+/* Longer than between two heartbeats: the one that fails, the pause, and the next one. With two
+ * more hosts in front of the server that do not answer, the attempts to connect to them too. */
+#define GAP_MS        2000
+#define MORE_HOSTS_MS 4000
 
 static void *connect_later(void *arg)
 {
+    const int *gap_ms = arg;
     struct errmsg why;
 
-    (void)arg;
-    poll(NULL, 0, GAP_MS);
+    poll(NULL, 0, *gap_ms);
     while (store_heartbeat(store, &why))
         ;
     return NULL;
 }
 
-TEST(owner_that_lost_its_session_is_not_replaced)
+/* The owner connects again after `gap_ms`, and a process with that URL starts meanwhile. */
+static void expect_owner_stays(int gap_ms, const char *url)
 {
-    const struct store_options options = {.url = postgres_server_url(), .schema = store_schema()};
+    const struct store_options options = {.url = url, .schema = store_schema()};
     struct store *second = NULL;
     struct errmsg why;
     pthread_t thread;
 
     operator_run_once("UPDATE leadership SET seen_at = seen_at - interval '1 hour'");
     operator_terminate_stores();
-    ck_assert_int_eq(pthread_create(&thread, NULL, connect_later, NULL), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, connect_later, &gap_ms), 0);
     ck_assert_int_eq(store_open(&options, &second, &why), ERR_STORE_BUSY);
     pthread_join(thread, NULL);
     ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_OK);
+}
+
+TEST(owner_that_lost_its_session_is_not_replaced)
+{
+    expect_owner_stays(GAP_MS, postgres_server_url());
+}
+
+TEST(owner_that_connects_to_the_last_of_its_hosts_is_not_replaced)
+{
+    const char *url = postgres_server_url(), *hosts = strstr(url, "host=");
+    char with_more[200];
+
+    snprintf(with_more, sizeof with_more, "%.*shost=/missing,/missing,%s", (int)(hosts - url), url,
+             hosts + strlen("host="));
+    expect_owner_stays(GAP_MS + MORE_HOSTS_MS, with_more);
 }
 
 /* Returns whether another role sees that the session of the owner exists. */

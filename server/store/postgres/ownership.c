@@ -13,10 +13,11 @@
  * The owner sends a heartbeat every second while it is in service, and before that at most once a
  * second, in front of other statements. A new process takes over if the owner has released the
  * store, or if it has itself seen no heartbeat for PG_LEASE_MS; for GONE_MS if the session of the
- * owner does not exist any more, because the process was killed. An owner that lost its session,
- * because the server was restarted, connects again within that time. The new process counts from
- * its own first look, by its own clock: while the server was away, the owner could not send a
- * heartbeat either.
+ * owner does not exist any more, because the process was killed. Each further host of the URL makes
+ * both longer. An owner that lost its session, because the server was restarted, connects again
+ * within that time, also if the hosts in front of the right one do not answer: its URL has as many.
+ * The new process counts from its own first look, by its own clock: while the server was away, the
+ * owner could not send a heartbeat either.
  *
  * Reads are not restricted: a replaced owner may serve what is stored. */
 #include "store/postgres/postgres.h"
@@ -57,6 +58,14 @@ static enum err try_to_claim(struct pg_store *s, int64_t seen)
     return s->epoch && s->is_unsure ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
+/* Returns how long an owner must have been silent. */
+static int64_t silence_ms(const struct pg_store *s, bool has_session)
+{
+    int64_t further_hosts = (int64_t)pg_target_hosts(s->target) - 1;
+
+    return (has_session ? PG_LEASE_MS : GONE_MS) + further_hosts * STORE_STATEMENT_MS;
+}
+
 /* Ends when the store is claimed, or the owner has sent a heartbeat. */
 static enum err await_silence(struct pg_store *s)
 {
@@ -67,7 +76,7 @@ static enum err await_silence(struct pg_store *s)
     now = first;
     while (!err && !s->epoch && (now.seen == first.seen || now.seen == 0)) {
         int64_t silent_ms = pg_now_ms() - since_ms;
-        if (now.seen == 0 || silent_ms > (now.has_session ? PG_LEASE_MS : GONE_MS))
+        if (now.seen == 0 || silent_ms > silence_ms(s, now.has_session))
             err = try_to_claim(s, now.seen);
         if (err || s->epoch)
             break;
