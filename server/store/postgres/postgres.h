@@ -142,6 +142,7 @@ struct pg_store {
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     bool must_count;            /* another process has deleted results, or a reply was lost */
+    int64_t count_ms;           /* they are not counted before; monotonic */
     struct pg_copy *copy;       /* of copy.c; NULL = no copy is in progress */
 };
 
@@ -381,6 +382,11 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 
 /* Counts the rows for the limits. */
 enum err pg_count(struct pg_store *s);
+
+/* The same in service, if the numbers may be too high: called before rows are deleted. A count that
+ * takes too long is given up, and not tried again for an hour. Until then, rows that another
+ * process has deleted are taken to be there, so a few more are deleted than the limit requires. */
+void pg_count_again(struct pg_store *s);
 
 /* Counts results that were added, and limits their number, as pg_drop_ended() does. */
 void pg_added_answers(struct pg_store *s, int64_t n);
