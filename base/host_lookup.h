@@ -29,7 +29,8 @@ struct host_lookup;
  * there can be no thread. */
 enum err host_lookup_start(const char *host, struct host_lookup **ret_lookup);
 
-/* Returns whether the lookup has ended; waits for at most that time. */
+/* Returns whether the lookup has ended; waits for at most that time, and not
+ * if it is negative. */
 bool host_lookup_wait(struct host_lookup *lookup, int64_t within_ms);
 
 /* After it has ended. Returns ERR_NO_ENTRY if the name cannot be resolved; `why` has the reason. */

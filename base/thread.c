@@ -7,11 +7,14 @@
 
 #include <signal.h>
 
+/* A time that is over is now: a wait until a time with a negative part fails, and never ends. */
 static struct timespec time_in(clockid_t clock, int64_t ms)
 {
     struct timespec until;
 
     clock_gettime(clock, &until);
+    if (ms < 0)
+        ms = 0;
     until.tv_sec += (time_t)(ms / 1000);
     until.tv_nsec += (long)(ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {

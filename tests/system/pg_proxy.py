@@ -15,6 +15,7 @@ TO_SERVER, TO_DAEMON = "to the server", "to the daemon"
 INTENT = "INSERT INTO batches(number, state, notify_token"
 BATCH_ID = "SET state = 'submitted', batch_id"
 RESULT = "INSERT INTO answers"
+CLAIM = "SET epoch = epoch + 1, leader"
 
 
 def _messages(data, has_type=True):

@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from pg_proxy import PgProxy
+from pg_proxy import CLAIM, PgProxy
 from postgres import Postgres, Store
 from programs import HOUR_MS, KEY, KEY_VARIABLE, run_to_end
 from reconciliation import await_recorded
@@ -76,6 +76,17 @@ def test_signal_ends_a_start_without_the_server(testbed, sim, server, number, fa
     expect_starting(daemon)
     daemon.stop(number)
     assert "event=draining" in daemon.stderr()
+    proxy.close()
+
+
+def test_start_whose_reply_is_lost_is_tried_again(testbed, sim, server):
+    """Nothing is unacknowledged then, so only the limit of the statement ends the wait."""
+    proxy = PgProxy(server)
+    lost = proxy.lose_reply(CLAIM, cuts=False)
+    daemon = testbed.daemon(sim, "--store", proxy.url)
+    await_service(daemon)
+    assert lost.is_set()
+    assert "event=store_awaited reason=\"PostgreSQL: cannot read or write the table 'leadership'" in daemon.stderr()
     proxy.close()
 
 

@@ -137,6 +137,18 @@ TEST(host_lookup_of_a_silent_resolver_is_awaited_again)
     host_lookup_free(lookup);
 }
 
+/* As after a process that was stopped. */
+TEST(host_lookup_is_not_awaited_if_the_time_is_over)
+{
+    struct host_lookup *lookup = start("silent");
+
+    ck_assert(!host_lookup_wait(lookup, -1));
+    ck_assert(!host_lookup_wait(lookup, -900));
+    let_go();
+    ck_assert(host_lookup_wait(lookup, TEST_MS));
+    host_lookup_free(lookup);
+}
+
 /* The thread frees it, which LeakSanitizer would report otherwise. */
 TEST(host_lookup_that_is_freed_does_not_wait_for_the_resolver)
 {

@@ -187,13 +187,41 @@ TEST(postgres_statement_ends_at_its_limit)
 TEST(postgres_owner_in_service_waits_for_a_shorter_time)
 {
     const struct store_options options = {.url = postgres_server_url(), .schema = store_schema()};
+    struct store *reader = NULL;
     struct errmsg why;
 
     ck_assert_msg(!store_open(&options, &store, &why), "%s", why.text);
     ck_assert_int_eq(pg_of(store)->wait_ms, PG_FIRST_MS);
+    ck_assert_msg(!store_open_reader(store, &reader, &why), "%s", why.text);
+    ck_assert_int_eq(pg_of(store)->wait_ms, STORE_STATEMENT_MS);
+    store_close(reader);
     ck_assert_int_eq(store_heartbeat(store, &why), ERR_OK);
     ck_assert_int_eq(pg_of(store)->wait_ms, STORE_STATEMENT_MS);
     ck_assert_int_eq(pg_of(store)->connect_ms, STORE_STATEMENT_MS);
+}
+
+#define SLOW_COUNT                                                                                 \
+    "ALTER TABLE tasks RENAME TO stored;"                                                          \
+    "CREATE VIEW tasks AS SELECT * FROM stored WHERE CASE WHEN current_query() LIKE"               \
+    " 'SELECT count(*) FROM tasks%' THEN pg_sleep(600) IS NOT NULL ELSE true END"
+
+/* The second one of them counts no more. */
+TEST(postgres_count_that_takes_long_keeps_the_connection_and_the_limit)
+{
+    store = store_open_limited(postgres_server_url(), 2, 1000);
+    store_add_answered(2);
+    operator_run_once(SLOW_COUNT);
+    pg_of(store)->wait_ms = STORE_STATEMENT_MS;
+    pg_of(store)->must_count = true;
+    int session = PQbackendPID(pg_of(store)->conn);
+    for (size_t i = 2; i < 4; i++) {
+        store_add_batch(store, i, 1);
+        store_end_answered(store, i, "milvali.com", STORE_DAY_MS);
+        ck_assert_int_eq(PQbackendPID(pg_of(store)->conn), session);
+        ck_assert_int_eq(operator_run_once("SELECT count(*) FROM answers"), 2);
+        ck_assert(pg_of(store)->must_count);
+    }
+    ck_assert_int_eq(pg_run(pg_of(store), "SELECT pg_sleep(1.2)", NULL, NULL), ERR_OK);
 }
 
 /* `emailsd forget`, for example, takes long. The second limit exists in PostgreSQL 17. */

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 static void setup(void)
 {
@@ -78,6 +79,24 @@ TEST(owner_that_lost_its_session_is_not_replaced)
     PQfinish(conn);
     ck_assert_int_eq(second.err, ERR_STORE_BUSY);
     ck_assert_int_eq(store_try(store, STORE_NOW_MS), ERR_OK);
+}
+
+/* It tries its hosts one after the other, and each may take as long as a statement. */
+TEST(owner_with_several_hosts_may_be_silent_for_longer)
+{
+    const char *url = postgres_server_url(), *hosts = strstr(url, "host=");
+    char with_more[200];
+    struct store *other;
+    struct errmsg why;
+
+    snprintf(with_more, sizeof with_more, "%.*shost=/missing,/missing,%s", (int)(hosts - url), url,
+             hosts + strlen("host="));
+    const struct store_options options = {.url = with_more, .schema = store_schema()};
+    ck_assert_msg(!store_open_shared(&options, &other, &why), "%s", why.text);
+    for (int has_session = 0; has_session < 2; has_session++)
+        ck_assert_int_eq(pg_takeover_ms(pg_of(other), has_session),
+                         pg_takeover_ms(pg_of(store), has_session) + 2 * STORE_STATEMENT_MS);
+    store_close(other);
 }
 
 /* Returns whether another role sees that the session of the owner exists. */

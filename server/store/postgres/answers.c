@@ -8,6 +8,8 @@
 #define TRIM_ROWS     INT64_C(500)
 #define TRIM_RAW_ROWS INT64_C(50)
 
+#define COUNT_AGAIN_MS INT64_C(3600000) /* after a count that took too long */
+
 struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *keep)
 {
     if (!keep || !s->max_answers || keep->bodies[RESULT_JSON].len > JSON_MAX_BYTES)
@@ -37,13 +39,28 @@ enum err pg_count(struct pg_store *s)
     return ERR_OK;
 }
 
+/* The limit is the server's, and shorter than that of a statement: beyond it, the connection
+ * remains. */
+void pg_count_again(struct pg_store *s)
+{
+    if (!s->must_count || pg_now_ms() < s->count_ms)
+        return;
+    s->count_ms = pg_now_ms() + COUNT_AGAIN_MS;
+    if (pg_run(s, "SET statement_timeout = '1s'", NULL, NULL))
+        return;
+    if (!pg_count(s))
+        s->count_ms = 0;
+    if (s->conn)
+        pg_run(s, "SET statement_timeout = 0", NULL, NULL);
+}
+
 void pg_added_answers(struct pg_store *s, int64_t n)
 {
     int64_t dropped = 0;
 
     s->n_answers += n;
-    if (pg_too_many(s->n_answers, s->max_answers) && s->must_count && pg_count(s))
-        return;
+    if (pg_too_many(s->n_answers, s->max_answers))
+        pg_count_again(s);
     int64_t too_many = pg_too_many(s->n_answers, s->max_answers);
     if (too_many && !pg_write_int(s, &dropped, SQL_DROP_OLDEST, "i", too_many))
         s->n_answers -= dropped;

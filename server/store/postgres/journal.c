@@ -90,8 +90,8 @@ void pg_drop_ended(struct pg_store *s)
 {
     int64_t dropped = 0;
 
-    if (pg_too_many(s->n_ended, s->max_ended) && s->must_count && pg_count(s))
-        return;
+    if (pg_too_many(s->n_ended, s->max_ended))
+        pg_count_again(s);
     int64_t too_many = pg_too_many(s->n_ended, s->max_ended);
     if (too_many == 0)
         return;

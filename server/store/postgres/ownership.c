@@ -13,10 +13,11 @@
  * The owner sends a heartbeat every second while it is in service, and before that at most once a
  * second, in front of other statements. A new process takes over if the owner has released the
  * store, or if it has itself seen no heartbeat for PG_LEASE_MS; for GONE_MS if the session of the
- * owner does not exist any more, because the process was killed. An owner that lost its session,
- * because the server was restarted, connects again within that time. The new process counts from
- * its own first look, by its own clock: while the server was away, the owner could not send a
- * heartbeat either.
+ * owner does not exist any more, because the process was killed. Each further host of the URL makes
+ * both longer. An owner that lost its session, because the server was restarted, connects again
+ * within that time, also if the hosts in front of the right one do not answer: its URL has as many.
+ * The new process counts from its own first look, by its own clock: while the server was away, the
+ * owner could not send a heartbeat either.
  *
  * Reads are not restricted: a replaced owner may serve what is stored. */
 #include "store/postgres/postgres.h"
@@ -57,12 +58,13 @@ static enum err try_to_claim(struct pg_store *s, int64_t seen)
     return s->epoch && s->is_unsure ? ERR_STORAGE_UNAVAILABLE : err;
 }
 
-/* Returns how long an owner must have been silent to be replaced. */
-static int64_t takeover_ms(const struct pg_store *s, bool has_session)
+int64_t pg_takeover_ms(const struct pg_store *s, bool has_session)
 {
+    int64_t further_hosts = (int64_t)pg_target_hosts(s->target) - 1;
+
     if (s->takeover_ms)
         return s->takeover_ms;
-    return has_session ? PG_LEASE_MS : GONE_MS;
+    return (has_session ? PG_LEASE_MS : GONE_MS) + further_hosts * STORE_STATEMENT_MS;
 }
 
 /* Ends when the store is claimed, or the owner has sent a heartbeat. */
@@ -75,7 +77,7 @@ static enum err await_silence(struct pg_store *s)
     now = first;
     while (!err && !s->epoch && (now.seen == first.seen || now.seen == 0)) {
         int64_t silent_ms = pg_now_ms() - since_ms;
-        if (now.seen == 0 || silent_ms > takeover_ms(s, now.has_session))
+        if (now.seen == 0 || silent_ms > pg_takeover_ms(s, now.has_session))
             err = try_to_claim(s, now.seen);
         if (err || s->epoch)
             break;
@@ -143,8 +145,7 @@ enum err pg_heartbeat_if_due(struct pg_store *s)
     return s->conn ? ERR_OK : ERR_STORAGE_UNAVAILABLE;
 }
 
-/* The first one begins the service: from then on, a server that does not reply must not delay the
- * owner for long. */
+/* An owner without a reader begins its service with the first one. */
 enum err pg_heartbeat(struct store *store, struct errmsg *why)
 {
     struct pg_store *s = pg_of(store);

@@ -91,6 +91,13 @@ static const struct store_driver driver = {
     .copier = &pg_copier,
 };
 
+/* Returns the limit for a statement of an owner before its service: the server may be cold, but one
+ * whose reply is lost must not hold up the start. */
+static int64_t first_ms(const struct store_options *options)
+{
+    return options->statement_ms ? options->statement_ms : PG_FIRST_MS;
+}
+
 /* An owner tries again until it can connect, so its first attempts are as short as all. */
 static struct pg_store *new_store(struct pg_target *target, const struct store_options *options,
                                   bool is_owner)
@@ -99,23 +106,25 @@ static struct pg_store *new_store(struct pg_target *target, const struct store_o
 
     s->store.driver = &driver;
     s->target = target;
-    s->wait_ms = PG_COMMAND_MS;
+    s->wait_ms = is_owner ? first_ms(options) : PG_COMMAND_MS;
     s->service_ms = options->statement_ms ? options->statement_ms : STORE_STATEMENT_MS;
     s->connect_ms = is_owner ? s->service_ms : PG_FIRST_MS;
     pg_note_link(s);
     return s;
 }
 
-/* The owner is in service, and so is its reader: if it cannot connect now, its first read does. */
+/* Begins the service: from now on, a server that does not reply must not delay the owner for long,
+ * nor its reader. If the reader cannot connect now, its first read does. */
 static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why)
 {
-    const struct pg_store *s = pg_of(store);
+    struct pg_store *s = pg_of(store);
     struct pg_store *reader = xcalloc(1, sizeof *reader);
 
     reader->store.driver = &driver;
     reader->target = s->target;
     reader->owner = s;
     reader->owner_connects = atomic_load(&s->n_connects);
+    s->wait_ms = s->service_ms;
     reader->wait_ms = reader->connect_ms = reader->service_ms = s->service_ms;
     if (pg_connect(reader, why))
         reader->why = *why;
@@ -123,14 +132,17 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
     return ERR_OK;
 }
 
-/* Counts rows for the limits, and discards changes recorded for an earlier owner, whose memory is
- * gone. */
+/* Counts rows for the limits, which reads whole tables, and discards changes recorded for an
+ * earlier owner, whose memory is gone. */
 static enum err take_stock(struct pg_store *s, struct errmsg *why)
 {
+    int64_t wait_ms = s->wait_ms;
     enum err err = pg_write(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
 
+    s->wait_ms = PG_COMMAND_MS;
     if (!err)
         err = pg_count(s);
+    s->wait_ms = wait_ms;
     if (err)
         errmsg_set(why, "PostgreSQL: cannot count the rows");
     return err;
@@ -145,10 +157,7 @@ static enum err own(struct pg_store *s, const struct store_options *options, str
     s->max_raw = options->max_raw ? options->max_raw : STORE_RAW_ROWS;
     s->max_raw_bytes = options->max_raw_bytes ? options->max_raw_bytes : STORE_RAW_BYTES;
     enum err err = pg_claim(s, why);
-    if (!err)
-        err = take_stock(s, why);
-    s->wait_ms = options->statement_ms ? options->statement_ms : PG_FIRST_MS;
-    return err;
+    return err ? err : take_stock(s, why);
 }
 
 static enum err connect_to(const struct store_options *options, bool is_owner,

@@ -143,6 +143,7 @@ struct pg_store {
     size_t max_answers, max_ended, max_raw, max_raw_bytes;
     int64_t n_answers, n_ended; /* number of rows, as known to this process */
     bool must_count;            /* another process has deleted results, or a reply was lost */
+    int64_t count_ms;           /* they are not counted before; monotonic */
     struct pg_copy *copy;       /* of copy.c; NULL = no copy is in progress */
 };
 
@@ -151,7 +152,7 @@ static inline struct pg_store *pg_of(struct store *handle)
     return (struct pg_store *)handle;
 }
 
-#define PG_COMMAND_MS INT64_C(600000) /* that of a command, and while the store is opened */
+#define PG_COMMAND_MS INT64_C(600000) /* that of a command, a migration, a count */
 #define PG_FIRST_MS   INT64_C(10000)  /* for one host of a command; to read before the service */
 #define PG_LEASE_MS   INT64_C(5000)   /* an owner whose last heartbeat is older may be replaced */
 
@@ -297,6 +298,10 @@ enum err pg_prepare_schema(struct pg_store *s, const struct pg_schema *schema, b
 /* ---- ownership.c ---- */
 
 enum err pg_claim(struct pg_store *s, struct errmsg *why);
+
+/* Returns how long an owner must have been silent to be replaced. `has_session`: its session
+ * exists. */
+int64_t pg_takeover_ms(const struct pg_store *s, bool has_session);
 enum err pg_heartbeat_if_due(struct pg_store *s);
 
 /* Finds out why a write was rejected: another process is the owner, or the session is not the one
@@ -382,6 +387,11 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 
 /* Counts the rows for the limits. */
 enum err pg_count(struct pg_store *s);
+
+/* The same in service, if the numbers may be too high: called before rows are deleted. A count that
+ * takes too long is given up, and not tried again for an hour. Until then, rows that another
+ * process has deleted are taken to be there, so a few more are deleted than the limit requires. */
+void pg_count_again(struct pg_store *s);
 
 /* Counts results that were added, and limits their number, as pg_drop_ended() does. */
 void pg_added_answers(struct pg_store *s, int64_t n);

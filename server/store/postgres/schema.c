@@ -198,8 +198,8 @@ static enum err migrate_locked(struct pg_store *s, const struct pg_schema *schem
                                                         : migrate_from(s, schema, ret_found, why);
 }
 
-static enum err migrate(struct pg_store *s, const struct pg_schema *schema,
-                        struct versions *ret_found, struct errmsg *why)
+static enum err migrate_together(struct pg_store *s, const struct pg_schema *schema,
+                                 struct versions *ret_found, struct errmsg *why)
 {
     enum err err = pg_run(s, "BEGIN", NULL, why);
 
@@ -209,6 +209,18 @@ static enum err migrate(struct pg_store *s, const struct pg_schema *schema,
         return pg_run(s, "COMMIT", NULL, why);
     if (s->conn)
         pg_disconnect(s); /* which rolls back */
+    return err;
+}
+
+/* A script may rewrite a whole table. */
+static enum err migrate(struct pg_store *s, const struct pg_schema *schema,
+                        struct versions *ret_found, struct errmsg *why)
+{
+    int64_t wait_ms = s->wait_ms;
+
+    s->wait_ms = PG_COMMAND_MS;
+    enum err err = migrate_together(s, schema, ret_found, why);
+    s->wait_ms = wait_ms;
     return err;
 }
 
