@@ -101,7 +101,7 @@ bool host_lookup_wait(struct host_lookup *lookup, int64_t within_ms)
     int reason = 0;
 
     pthread_mutex_lock(&lookup->lock);
-    while (!lookup->is_done && reason != ETIMEDOUT)
+    while (!lookup->is_done && !reason)
         reason = pthread_cond_timedwait(&lookup->ended, &lookup->lock, &until);
     bool is_done = lookup->is_done;
     pthread_mutex_unlock(&lookup->lock);

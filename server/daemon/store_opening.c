@@ -34,7 +34,7 @@ static bool wait_for(struct store_opening *opening, const bool *one, const bool 
     int reason = 0;
 
     pthread_mutex_lock(&opening->lock);
-    while (!*one && !*other && reason != ETIMEDOUT)
+    while (!*one && !*other && !reason)
         reason = pthread_cond_timedwait(&opening->changed, &opening->lock, &until);
     bool is_set = *one || *other;
     pthread_mutex_unlock(&opening->lock);
