@@ -100,5 +100,6 @@ def test_landlock_holds_while_the_server_is_awaited(testbed, sim, server, author
     eventually(lambda: "event=store_awaited" in daemon.stderr())
     authority.path.rename(trusted)
     server.start()
-    eventually(lambda: f'could not read root certificate file \\"{trusted}\\"' in daemon.stderr())
-    daemon.get("/readyz").problem(503, "starting")
+    assert daemon.wait() == 2
+    daemon.was_checked = True  # its status is not 0
+    assert f'could not read root certificate file "{trusted}"' in daemon.stderr()
