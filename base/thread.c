@@ -7,16 +7,15 @@
 
 #include <signal.h>
 
-/* A time that is over is now: a wait until a time with a negative part fails, and never ends. */
+/* A time that is over is now: a timespec must not have negative nanoseconds. */
 static struct timespec time_in(clockid_t clock, int64_t ms)
 {
+    int64_t left_ms = ms < 0 ? 0 : ms;
     struct timespec until;
 
     clock_gettime(clock, &until);
-    if (ms < 0)
-        ms = 0;
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += (time_t)(left_ms / 1000);
+    until.tv_nsec += (long)(left_ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;

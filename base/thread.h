@@ -20,7 +20,7 @@ bool thread_join_within(pthread_t thread, int64_t within_ms);
 /* Initializes a condition whose waits end by the monotonic clock. */
 void thread_condition_init(pthread_cond_t *condition);
 
-/* Returns when such a wait ends that begins now; immediately if `within_ms` is negative. */
+/* Returns when such a wait ends that begins now; now, if `within_ms` is negative. */
 struct timespec thread_wait_end(int64_t within_ms);
 
 #endif

@@ -5,10 +5,8 @@
  * The only file that includes all modules; no module includes it. Exit codes: 0 after a clean stop,
  * 1 if the system rejected something (such as a port in use, or the last writes), 2 for a
  * configuration error, 3 if another process owns the store. */
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "cache/cache.h"
@@ -37,12 +35,9 @@
 #include "store/store.h"
 #include "version.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define HEADER_TIMEOUT_MS   INT64_C(8000)
@@ -159,25 +154,27 @@ static int fail_start(enum err err, const struct errmsg *why)
                 "", why->text);
 }
 
-static int start_store(struct daemon *d)
+/* A step of the setup of the store and the engine. */
+static int set_up(struct daemon *d, enum err (*step)(struct engine_setup *, struct errmsg *))
 {
     struct errmsg why;
+    enum err err = step(&d->setup, &why);
 
-    d->setup = (struct engine_setup){
-        .config = &d->config, .key = d->key, .idle_ms = notify_turn_ms(&d->lifecycle.watchdog)};
-    enum err err = engine_setup_begin(&d->setup, &why);
+    d->lifecycle.engine = d->setup.engine;
     return err ? fail_start(err, &why) : EXIT_CLEAN;
 }
 
-/* No-op while the store is awaited. */
+static int start_store(struct daemon *d)
+{
+    d->setup = (struct engine_setup){
+        .config = &d->config, .key = d->key, .idle_ms = notify_turn_ms(&d->lifecycle.watchdog)};
+    return set_up(d, engine_setup_begin);
+}
+
 static int start_engine(struct daemon *d)
 {
-    struct errmsg why;
-
     d->setup.tools = (struct engine_tools){d->cache, NULL, d->openmart, d->transport, NULL};
-    enum err err = engine_setup_continue(&d->setup, &why);
-    d->lifecycle.engine = d->setup.engine;
-    return err ? fail_start(err, &why) : EXIT_CLEAN;
+    return set_up(d, engine_setup_start);
 }
 
 static int start_listener(struct daemon *d)
@@ -253,7 +250,7 @@ static void reload(struct daemon *d)
 {
     notify_reloading();
     bool taken = reload_now(&(struct reload){d->argc, d->argv, &d->config, &d->sockets, &d->policy,
-                                             d->lifecycle.listener, d->setup.engine});
+                                             d->lifecycle.listener, &d->setup});
     notify_ready(!taken ? REFUSED_STATUS : d->setup.engine ? READY_STATUS : WAITING_STATUS);
 }
 
@@ -285,7 +282,7 @@ static int await_engine(struct daemon *d, sigset_t signals, int *ret_number)
         else
             *ret_number = number;
         if (!number)
-            code = start_engine(d);
+            code = set_up(d, engine_setup_continue);
     }
     return code;
 }
@@ -305,11 +302,14 @@ static int run_until_signal(struct daemon *d, const sigset_t *signals)
     return number;
 }
 
+/* The workers read the engine once they see that the start is over. */
 static void open_service(struct daemon *d)
 {
     d->service.engine = d->setup.engine;
     atomic_store(&d->service.is_starting, false);
     atomic_store(&d->health.stage, HEALTH_RUNNING);
+    log_event(LOG_INFO, "store_opened");
+    notify_ready(READY_STATUS);
 }
 
 /* Runs until a signal ends the daemon, or the store cannot be opened. */
@@ -319,30 +319,31 @@ static int run(struct daemon *d, const sigset_t *signals)
     int number;
 
     if (!is_waiting)
-        open_service(d);
+        atomic_store(&d->health.stage, HEALTH_RUNNING);
     announce(d);
     int code = await_engine(d, *signals, &number);
     if (code)
         return code;
-    if (is_waiting && !number) {
+    if (is_waiting && !number)
         open_service(d);
-        log_event(LOG_INFO, "store_opened");
-        notify_ready(READY_STATUS);
-    }
     if (!number)
         number = run_until_signal(d, signals);
     atomic_store(&d->health.stage, HEALTH_DRAINING);
     listener_announce_drain(d->lifecycle.listener);
     log_event(LOG_INFO, "draining", LOG_STR("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
     notify_stopping("draining", d->config.drain_delay_ms + d->config.drain_timeout_ms + END_MS);
+    engine_setup_cancel(&d->setup); /* the store is not to be opened during the drain delay */
     return EXIT_CLEAN;
 }
 
 /* Also works after a partial start. */
 static void stop(struct daemon *d, int code)
 {
+    bool has_setup_ended = engine_setup_cancel(&d->setup);
+
+    d->lifecycle.engine = d->setup.engine;
     lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms, code);
-    if (!engine_setup_cancel(&d->setup)) /* a server holds the thread; nothing was written */
+    if (!has_setup_ended) /* a server holds the thread; for the store, this is a kill */
         _exit(code);
     engine_free(d->setup.engine);
     notify_forget();

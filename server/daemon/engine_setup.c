@@ -57,35 +57,7 @@ static void log_recovery(const struct recovery *found)
               LOG_INT("unknown_tasks", found->unknown_tasks), LOG_INT("cooldowns", found->held));
 }
 
-/* ---- the store ---- */
-
-static enum err await_store(struct engine_setup *setup, struct errmsg *why)
-{
-    enum err err = store_opening_start(setup->config, &setup->opening);
-
-    if (err)
-        errmsg_set(why, "--store: cannot create thread: %s", strerror(errno));
-    return err;
-}
-
-static enum err note_store(enum err err, struct errmsg *why)
-{
-    if (err)
-        errmsg_prefix(why, "--store");
-    return err;
-}
-
-enum err engine_setup_begin(struct engine_setup *setup, struct errmsg *why)
-{
-    if (!store_is_on_server(setup->config->store))
-        return note_store(store_setup_open(setup->config, &setup->store, why), why);
-    enum err err = await_store(setup, why);
-    if (!err)
-        store_opening_await_first(setup->opening, FIRST_MS);
-    return err;
-}
-
-/* ---- the engine ---- */
+/* ---- with an open store ---- */
 
 static enum err explain(enum err err, struct errmsg *why)
 {
@@ -96,51 +68,135 @@ static enum err explain(enum err err, struct errmsg *why)
     return err;
 }
 
-static enum err start_engine(struct engine_setup *setup, struct errmsg *why)
+static enum err open_store(struct engine_setup *setup, struct errmsg *why)
 {
-    const struct engine_options options = options_of(setup->config, setup->key, setup->idle_ms);
+    enum err err = store_setup_open(setup->config, &setup->store, why);
+
+    if (err)
+        errmsg_prefix(why, "--store");
+    return err;
+}
+
+static enum err restore(struct engine_setup *setup, struct engine **ret_engine, struct errmsg *why)
+{
     struct engine_tools tools = setup->tools;
-    struct engine *engine;
     struct recovery found;
-    enum err err = store_setup_spool(setup->store, &setup->spool, why);
+    enum err err = store_setup_hand_in(setup->spool, setup->store, why);
 
     if (err)
         return err;
     tools.store = setup->store;
     tools.spool = setup->spool;
-    err = engine_new(&options, &tools, clock_real(), &engine, &found);
+    err = engine_new(&setup->options, &tools, clock_real(), ret_engine, &found);
     if (err)
         return explain(err, why);
     log_recovery(&found);
+    return ERR_OK;
+}
+
+static enum err start_engine(struct engine_setup *setup, struct errmsg *why)
+{
+    struct engine *engine;
+    enum err err = restore(setup, &engine, why);
+
+    if (err)
+        return err;
     err = engine_start(engine, why);
     if (err) {
         engine_free(engine);
         errmsg_prefix(why, "engine");
         return err;
     }
-    setup->engine = engine;
+    setup->started = engine;
     return ERR_OK;
+}
+
+/* On the thread that opens the store. */
+static enum err attempt(void *arg, struct errmsg *why)
+{
+    struct engine_setup *setup = arg;
+    enum err err = open_store(setup, why);
+
+    if (err)
+        return err;
+    err = start_engine(setup, why);
+    if (err)
+        store_close(TAKE(setup->store));
+    return err;
+}
+
+/* ---- the main thread ---- */
+
+static void reload(const struct engine_setup *setup)
+{
+    engine_reload(setup->engine, &(struct engine_settings){setup->config->credits_per_day,
+                                                           setup->config->stale_if_error_ms});
+}
+
+static void publish(struct engine_setup *setup)
+{
+    setup->engine = TAKE(setup->started);
+    if (setup->engine && setup->is_outdated)
+        reload(setup);
+}
+
+enum err engine_setup_begin(struct engine_setup *setup, struct errmsg *why)
+{
+    if (!store_is_on_server(setup->config->store))
+        return open_store(setup, why);
+    enum err err = store_setup_check(setup->config, why); /* changes the environment */
+    if (err)
+        errmsg_prefix(why, "--store");
+    else
+        setup->spool = store_setup_open_spool(setup->config);
+    return err;
+}
+
+static enum err await_store(struct engine_setup *setup, struct errmsg *why)
+{
+    enum err err = store_opening_start(attempt, setup, &setup->opening);
+
+    if (err) {
+        errmsg_set(why, "--store: cannot create thread: %s", strerror(errno));
+        return err;
+    }
+    store_opening_await_first(setup->opening, FIRST_MS);
+    return engine_setup_continue(setup, why);
+}
+
+enum err engine_setup_start(struct engine_setup *setup, struct errmsg *why)
+{
+    setup->options = options_of(setup->config, setup->key, setup->idle_ms);
+    if (store_is_on_server(setup->config->store))
+        return await_store(setup, why);
+    enum err err = start_engine(setup, why);
+    publish(setup);
+    return err;
 }
 
 enum err engine_setup_continue(struct engine_setup *setup, struct errmsg *why)
 {
-    if (setup->opening && !store_opening_is_over(setup->opening))
+    if (!setup->opening || !store_opening_is_over(setup->opening))
         return ERR_OK;
-    if (setup->opening) {
-        enum err err = store_opening_end(TAKE(setup->opening), &setup->store, why);
-        if (err)
-            return note_store(err, why);
-    }
-    enum err err = start_engine(setup, why);
-    if (err != ERR_STORAGE_UNAVAILABLE || !store_is_on_server(setup->config->store))
-        return err;
-    log_event(LOG_WARN, "store_awaited", LOG_STR("reason", why->text));
-    spool_close(TAKE(setup->spool));
-    store_close(TAKE(setup->store));
-    return await_store(setup, why);
+    enum err err = store_opening_end(TAKE(setup->opening), why);
+    publish(setup);
+    return err;
+}
+
+void engine_setup_reload(struct engine_setup *setup)
+{
+    setup->is_outdated = !setup->engine;
+    if (setup->engine)
+        reload(setup);
 }
 
 bool engine_setup_cancel(struct engine_setup *setup)
 {
-    return store_opening_cancel(setup->opening, CANCEL_MS);
+    if (!setup->opening)
+        return true;
+    if (!store_opening_cancel(setup->opening, CANCEL_MS))
+        return false;
+    setup->opening = NULL;
+    publish(setup);
+    return true;
 }

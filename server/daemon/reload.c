@@ -72,9 +72,7 @@ static void commit(const struct reload *reload, struct prepared *prepared)
     listener_apply_settings(reload->listener,
                             &(struct settings){reload->policy->clients, &limits,
                                                reload->policy->tls, reload->policy->denied});
-    if (reload->engine)
-        engine_reload(reload->engine, &(struct engine_settings){config->credits_per_day,
-                                                                config->stale_if_error_ms});
+    engine_setup_reload(reload->setup);
 }
 
 bool reload_now(const struct reload *reload)

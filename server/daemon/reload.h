@@ -10,10 +10,10 @@
 
 #include "config/config.h"
 #include "daemon/access_policy.h"
+#include "daemon/engine_setup.h"
 #include "daemon/socket_activation.h"
 #include "http/core/app.h"
 #include "http/listener.h"
-#include "lookup/engine.h"
 
 #include <stdbool.h>
 
@@ -25,7 +25,7 @@ struct reload {
     const struct sockets *sockets; /* their addresses replace the configured ones */
     struct access_policy *policy;
     struct listener *listener;
-    struct engine *engine; /* NULL = it has not started yet */
+    struct engine_setup *setup;
 };
 
 /* Reloads. Returns whether the new settings are in effect. */

@@ -5,7 +5,7 @@
  * in `named`. Otherwise the daemon would start, but fail at the first reload. A reload that names
  * a file in another folder requires a restart. A store in PostgreSQL reads its certificates and
  * passwords for each connection; otherwise it connects and resolves names as the upstream's client
- * does. */
+ * does. Its spool is in the state directory. */
 #include "daemon/sandbox_setup.h"
 
 #include "base/log.h"
@@ -41,6 +41,7 @@ static void add_file(void *arg, const char *path)
 void sandbox_setup_files(const struct config *config, struct sandbox_state *ret_state)
 {
     const struct store_options store = store_setup_options(config);
+    autofree char *spool = store_setup_spool_path(config);
     struct store_files files = {.n = 0};
     const char *const named[] = {config->api_key_file, config->client_keys_file,
                                  config->config_file,  config->tls_cert,
@@ -48,7 +49,7 @@ void sandbox_setup_files(const struct config *config, struct sandbox_state *ret_
                                  config->deny_domains, config->store_password_file,
                                  getenv("PGPASSFILE")};
     const char *reread[ARRAY_LEN(named) + STORE_FILES] = {NULL};
-    const char *const written[] = {store_file(config->store)};
+    const char *const written[] = {store_file(config->store), spool};
     const struct sandbox_options options = {.parts = (unsigned)config->sandbox,
                                             .reread = reread,
                                             .n_reread = ARRAY_LEN(reread),

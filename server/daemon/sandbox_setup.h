@@ -7,7 +7,8 @@
 #include "config/config.h"
 #include "os/sandbox.h"
 
-/* Restricts file access. Must run after the store was opened and before there is a second thread.
+/* Restricts file access. Must run after engine_setup_begin(), which creates the folders that are
+ * written, and before there is a second thread.
  * Missing kernel support is not an error; sandbox_setup_calls() logs it. */
 void sandbox_setup_files(const struct config *config, struct sandbox_state *ret_state);
 

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/thread.h"
-#include "daemon/store_setup.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,7 +14,8 @@
 #define RETRY_MS INT64_C(500)
 
 struct store_opening {
-    const struct config *config;
+    store_opening_fn *attempt;
+    void *arg;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -23,7 +23,6 @@ struct store_opening {
     bool has_failed, is_over, is_cancelled;
     /* The thread's until it is over: */
     enum err err;
-    struct store *store;
     struct errmsg why;
 };
 
@@ -35,7 +34,7 @@ static bool wait_for(struct store_opening *opening, const bool *one, const bool 
     int reason = 0;
 
     pthread_mutex_lock(&opening->lock);
-    while (!*one && !*other && reason != ETIMEDOUT)
+    while (!*one && !*other && !reason)
         reason = pthread_cond_timedwait(&opening->changed, &opening->lock, &until);
     bool is_set = *one || *other;
     pthread_mutex_unlock(&opening->lock);
@@ -67,7 +66,7 @@ static void *run(void *arg)
 
     pthread_setname_np(pthread_self(), "store-opening");
     for (;;) {
-        opening->err = store_setup_open(opening->config, &opening->store, &opening->why);
+        opening->err = opening->attempt(opening->arg, &opening->why);
         if (opening->err != ERR_STORAGE_UNAVAILABLE)
             break;
         log_wait(&logged, &opening->why);
@@ -81,11 +80,12 @@ static void *run(void *arg)
 
 /* ---- the main thread ---- */
 
-static struct store_opening *new_opening(const struct config *config)
+static struct store_opening *new_opening(store_opening_fn *attempt, void *arg)
 {
     struct store_opening *opening = xcalloc(1, sizeof *opening);
 
-    opening->config = config;
+    opening->attempt = attempt;
+    opening->arg = arg;
     pthread_mutex_init(&opening->lock, NULL);
     thread_condition_init(&opening->changed);
     return opening;
@@ -98,9 +98,10 @@ static void destroy(struct store_opening *opening)
     free(opening);
 }
 
-enum err store_opening_start(const struct config *config, struct store_opening **ret_opening)
+enum err store_opening_start(store_opening_fn *attempt, void *arg,
+                             struct store_opening **ret_opening)
 {
-    struct store_opening *opening = new_opening(config);
+    struct store_opening *opening = new_opening(attempt, arg);
     int reason = pthread_create(&opening->thread, NULL, run, opening);
 
     if (reason) {
@@ -122,28 +123,21 @@ bool store_opening_is_over(struct store_opening *opening)
     return wait_for(opening, &opening->is_over, &opening->is_over, 0);
 }
 
-enum err store_opening_end(struct store_opening *opening, struct store **ret_store,
-                           struct errmsg *why)
+enum err store_opening_end(struct store_opening *opening, struct errmsg *why)
 {
-    enum err err = opening->err;
-
     pthread_join(opening->thread, NULL);
+    enum err err = opening->err;
     if (err)
         *why = opening->why;
-    else
-        *ret_store = opening->store;
     destroy(opening);
     return err;
 }
 
 bool store_opening_cancel(struct store_opening *opening, int64_t within_ms)
 {
-    if (!opening)
-        return true;
     set(opening, &opening->is_cancelled);
     if (!thread_join_within(opening->thread, within_ms))
         return false;
-    store_close(opening->store);
     destroy(opening);
     return true;
 }

@@ -69,29 +69,40 @@ static void count_or_log(void *arg, const struct spool_line *line, enum err err)
         log_event(LOG_WARN, "spool_entry_rejected", LOG_STR("error", "damaged line"));
 }
 
-static enum err open_spool(struct store *store, struct spool **ret_spool, struct errmsg *why)
+char *store_setup_spool_path(const struct config *config)
 {
-    autofree char *path = state_dir_file(SPOOL_NAME);
+    return store_is_on_server(config->store) ? state_dir_file(SPOOL_NAME) : NULL;
+}
+
+static enum err open_spool(const struct config *config, struct spool **ret_spool,
+                           struct errmsg *why)
+{
+    autofree char *path = store_setup_spool_path(config);
 
     if (path)
-        return spool_open(&(struct spool_options){path, store_place(store), log_state, NULL},
-                          ret_spool, why);
+        return spool_open(&(struct spool_options){path, log_state, NULL}, ret_spool, why);
     errmsg_set(why, "no state directory; %s", STATE_DIR_UNKNOWN);
     return ERR_STORE_REFUSED;
 }
 
-enum err store_setup_spool(struct store *store, struct spool **ret_spool, struct errmsg *why)
+struct spool *store_setup_open_spool(const struct config *config)
+{
+    struct spool *spool = NULL;
+    struct errmsg why;
+
+    if (open_spool(config, &spool, &why))
+        log_event(LOG_WARN, "spool_open_failed", LOG_STR("reason", why.text));
+    return spool;
+}
+
+enum err store_setup_hand_in(struct spool *spool, struct store *store, struct errmsg *why)
 {
     size_t n_recorded = 0;
 
-    *ret_spool = NULL;
-    if (!store_place(store))
+    if (!spool)
         return ERR_OK;
-    if (open_spool(store, ret_spool, why)) {
-        log_event(LOG_WARN, "spool_open_failed", LOG_STR("reason", why->text));
-        return ERR_OK;
-    }
-    enum err err = spool_hand_in(*ret_spool, store, count_or_log, &n_recorded);
+    spool_use_place(spool, store_place(store));
+    enum err err = spool_hand_in(spool, store, count_or_log, &n_recorded);
     if (err)
         errmsg_set(why, "the store fails while batch ids of the spool are recorded");
     if (n_recorded)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* store_setup.h - opens or checks the store that the configuration describes, and opens its spool.
- * Startup, main thread. */
+ * Startup; one thread at a time. */
 #ifndef DAEMON_STORE_SETUP_H
 #define DAEMON_STORE_SETUP_H
 
@@ -17,11 +17,19 @@ struct store_options store_setup_options(const struct config *config);
 enum err store_setup_open(const struct config *config, struct store **ret_store,
                           struct errmsg *why);
 
-/* Opens the spool of the store, hands in what is in it, and logs what the store does not accept.
- * *ret_spool is NULL if the store is on this machine. It is NULL, too, and that is logged, if there
- * can be no spool: it is a second place for what the store records, and emailsd works without it.
- * Returns ERR_STORAGE_UNAVAILABLE if the store fails meanwhile; `why` then has the message. */
-enum err store_setup_spool(struct store *store, struct spool **ret_spool, struct errmsg *why);
+/* Returns the path of the spool; heap, owned by the caller. NULL if the store is on this machine,
+ * or there is no state directory. */
+char *store_setup_spool_path(const struct config *config);
+
+/* For a store on a server: creates what is missing, and opens the spool. The caller closes it.
+ * Returns NULL, and logs that, if there can be no spool: it is a second place for what the store
+ * records, and emailsd works without it. */
+struct spool *store_setup_open_spool(const struct config *config);
+
+/* Hands in what is in the spool of the store, and logs what the store does not accept. May be
+ * repeated. Returns ERR_STORAGE_UNAVAILABLE if the store fails meanwhile; `why` then has the
+ * message. No-op if `spool` is NULL. */
+enum err store_setup_hand_in(struct spool *spool, struct store *store, struct errmsg *why);
 
 /* As store_check(). ERR_OK if --store is not given: its default depends on variables that a service
  * manager sets. */

@@ -2,8 +2,8 @@
 /* sandbox.h - restricts what the daemon may do, for installations whose supervisor does not.
  *
  * Two layers, enforced by the kernel and irrevocable:
- * - files: Landlock(7). Reads where a reload or the resolver reads, writes only in the store's
- *   folder, executes nothing.
+ * - files: Landlock(7). Reads where a reload, the resolver or the store's client reads, writes only
+ *   in the folder of the store or of its spool, executes nothing.
  * - calls: seccomp(2). A list of allowed system calls. Calls that start a program, inspect another
  *   process or change the machine kill the daemon; all others fail with ENOSYS.
  *
@@ -27,7 +27,8 @@ struct sandbox_options {
      * for the call. */
     const char *const *reread; /* files that are read again while the daemon runs */
     size_t n_reread;
-    const char *const *written; /* the store: created, written, truncated and removed */
+    const char *const
+        *written; /* the store or its spool: created, written, truncated and removed */
     size_t n_written;
 };
 

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,9 +201,13 @@ enum err spool_open(const struct spool_options *options, struct spool **ret_spoo
     spool->changed = options->changed;
     spool->arg = options->arg;
     spool->file = file;
-    memccpy(spool->place, options->place, '\0', sizeof spool->place - 1);
     *ret_spool = spool;
     return ERR_OK;
+}
+
+void spool_use_place(struct spool *spool, const char *place)
+{
+    snprintf(spool->place, sizeof spool->place, "%s", place);
 }
 
 void spool_close(struct spool *spool)

@@ -33,8 +33,7 @@ struct spool;
 struct store;
 
 struct spool_options {
-    const char *path;  /* borrowed for the call; so is */
-    const char *place; /* the name of the store, see store_place() */
+    const char *path; /* borrowed for the call */
     /* Runs on the thread that writes: with an errno after a failure, with 0 after the first success
      * that follows. NULL = nothing runs. */
     void (*changed)(void *arg, int error);
@@ -45,6 +44,9 @@ struct spool_options {
 enum err spool_open(const struct spool_options *options, struct spool **ret_spool,
                     struct errmsg *why);
 void spool_close(struct spool *spool); /* after spool_stop(); NULL is a no-op */
+
+/* Before the first id: sets the name of the store, see store_place(). Copied. */
+void spool_use_place(struct spool *spool, const char *place);
 
 /* Before recovery: records what is in the file by store_submitted(), or, if an earlier process has
  * given the batch up as unknown, by store_resolve_batch(). Runs `each` for every line: ERR_OK = it

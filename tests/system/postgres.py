@@ -5,6 +5,7 @@ It runs as an unprivileged user, because it rejects root, in a temporary folder,
 It ends with the test, and the kernel kills it if the test run is killed. The folder is in memory and fsync is off,
 except where durability matters.
 """
+import contextlib
 import glob
 import json
 import os
@@ -116,6 +117,18 @@ class Postgres:
     def query(self, sql):
         """Returns the rows as lists of text."""
         return [line.split("|") for line in self.query_text(sql).splitlines()]
+
+    @contextlib.contextmanager
+    def locked(self, table):
+        """Locks the table against all reads and writes until the end of the block."""
+        argv = [f"{programs()}/psql", "--no-psqlrc", "--quiet", "--dbname", self.url]
+        with subprocess.Popen(unprivileged(argv), cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as session:
+            session.stdin.write(f"BEGIN; LOCK TABLE {table};\n\\echo locked\n")
+            session.stdin.flush()
+            assert session.stdout.readline() == "locked\n"
+            yield
+            session.stdin.close()  # the end of the input ends the session
 
     def close(self):
         self.stop()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """test_postgres_sandbox.py - tests that a daemon in its sandbox connects to PostgreSQL again.
 
-The first connection is made before the sandbox is applied. Each later one reads certificates and passwords, resolves
-the name of the host, and makes the system calls of libpq and TLS.
+Landlock precedes the first connection, seccomp each later one. Each reads certificates and passwords, resolves the
+name of the host, and makes the system calls of libpq and TLS.
 """
 import pytest
 from certificates import Authority
@@ -32,6 +32,7 @@ def assert_connects_again(daemon, server):
     server.stop()
     server.start()
     eventually(lambda: daemon.lookup("example.org").status == 200)
+    assert "event=spool_open_failed" not in daemon.stderr()
     assert server.query("SELECT count(*) FROM emailsd.answers") == [["2"]]
 
 
@@ -80,3 +81,25 @@ def test_certificate_in_the_home_of_the_user_is_sent_again(testbed, sim, server,
     authority.path.rename(folder / "root.crt")
     env = {KEY_VARIABLE: KEY, "HOME": str(folder.parent)}
     assert_connects_again(testbed.daemon(sim, "--store", url_of(port, sslmode="require"), env=env), server)
+
+
+def test_landlock_holds_while_the_server_is_awaited(testbed, sim, server, authority, tmp_path):
+    """A folder of the URL whose file is missing at the start is not permitted, so the file cannot be read later."""
+    port = server.require_password(authority, "emailsd", PASSWORD)
+    server.stop()
+    password = tmp_path / "secret" / "password"
+    password.parent.mkdir()
+    password.write_text(PASSWORD)
+    password.chmod(0o600)
+    trusted = tmp_path / "late" / "root.crt"
+    trusted.parent.mkdir()
+    daemon = testbed.daemon(sim, "--store", url_of(port, sslmode="verify-full", sslrootcert=trusted),
+                            "--store-password-file", password)
+    if "landlock=abi" not in daemon.stderr():
+        pytest.skip("the kernel has no Landlock, or a sanitizer needs what is forbidden")
+    eventually(lambda: "event=store_awaited" in daemon.stderr())
+    authority.path.rename(trusted)
+    server.start()
+    assert daemon.wait() == 2
+    daemon.was_checked = True  # its status is not 0
+    assert f'could not read root certificate file "{trusted}"' in daemon.stderr()

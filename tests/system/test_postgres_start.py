@@ -103,6 +103,31 @@ def test_signals_during_a_start_without_the_server_take_effect(testbed, sim, ser
     eventually(lambda: daemon.lookup("milvali.com").status == 200)
 
 
+BLOCKED = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
+
+def test_main_thread_works_while_recovery_does_not_get_on(testbed, sim, server, store):
+    """It also pings the watchdog. A reload shows that it runs: the same statement was blocked before and after."""
+    testbed.daemon(sim, *store.flags).stop()
+    proxy = PgProxy(server)
+    proxy.close_port()
+    daemon = testbed.daemon(sim, "--store", proxy.url, "--store-schema", "emailsd")
+    expect_starting(daemon)
+
+    def reload_while_blocked():
+        before = eventually(lambda: server.query(BLOCKED))
+        n = daemon.stderr().count("event=reloaded")
+        daemon.deliver(signal.SIGHUP)
+        eventually(lambda: daemon.stderr().count("event=reloaded") > n)
+        return server.query(BLOCKED) == before
+
+    with server.locked("emailsd.batches"):
+        proxy.listen()
+        eventually(reload_while_blocked)
+    await_service(daemon)
+    proxy.close()
+
+
 def test_read_only_server_is_awaited(testbed, sim, server, store):
     server.query_text("ALTER SYSTEM SET default_transaction_read_only = on")
     server.query_text("SELECT pg_reload_conf()")

@@ -58,9 +58,17 @@ def lose_store_while_paying(testbed, sim, server, spool, take_away=crash):
     take_away(server)
     sim.release_submits()
     eventually(spool.ids)
+    assert "event=spool_open_failed" not in daemon.stderr()
     daemon.kill()
     restart(server)
     assert server.query("SELECT state, batch_id FROM emailsd.batches") == [["sending", ""]]
+
+
+def start_after_kill(testbed, sim, server, **options):
+    """Returns when the store is open: the killed owner could come back until then."""
+    daemon = testbed.daemon(sim, *flags_of(server), **options)
+    daemon.await_store()
+    return daemon
 
 
 def must_have_paid_once(daemon, sim, server, spool):
@@ -75,7 +83,7 @@ def must_have_paid_once(daemon, sim, server, spool):
 @pytest.mark.parametrize("take_away", [crash, freeze])
 def test_batch_id_survives_a_kill_while_postgresql_is_away(testbed, sim, server, spool, take_away):
     lose_store_while_paying(testbed, sim, server, spool, take_away)
-    daemon = testbed.daemon(sim, *flags_of(server))
+    daemon = start_after_kill(testbed, sim, server)
     assert "event=spool_recorded entries=1" in daemon.stderr()
     must_have_paid_once(daemon, sim, server, spool)
 
@@ -84,18 +92,18 @@ def test_batch_id_without_its_spool_is_lost(testbed, sim, server, spool):
     """Shows that the tests around can fail: the spool is what they depend on."""
     lose_store_while_paying(testbed, sim, server, spool)
     spool.path.unlink()
-    daemon = testbed.daemon(sim, *flags_of(server))
+    daemon = start_after_kill(testbed, sim, server)
     daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
 
 
 def test_batch_that_another_process_gave_up_is_resumed_by_the_spool(testbed, sim, server, spool, tmp_path):
     lose_store_while_paying(testbed, sim, server, spool)
     elsewhere = {KEY_VARIABLE: KEY, "STATE_DIRECTORY": str(tmp_path / "elsewhere")}
-    second = testbed.daemon(sim, *flags_of(server), env=elsewhere)
+    second = start_after_kill(testbed, sim, server, env=elsewhere)
     assert "unknown_batches=1" in second.stderr()
     second.stop()
     assert server.query("SELECT outcome FROM emailsd.tasks") == [["unknown"]]
-    must_have_paid_once(testbed.daemon(sim, *flags_of(server)), sim, server, spool)
+    must_have_paid_once(start_after_kill(testbed, sim, server), sim, server, spool)
 
 
 def test_batch_id_of_another_store_stays_in_the_spool(testbed, sim, server, spool):
@@ -106,7 +114,7 @@ def test_batch_id_of_another_store_stays_in_the_spool(testbed, sim, server, spoo
            "store=postgres/emailsd" in other.stderr()
     other.stop()
     assert spool.ids() == {number: batch_id}
-    must_have_paid_once(testbed.daemon(sim, *flags_of(server)), sim, server, spool)
+    must_have_paid_once(start_after_kill(testbed, sim, server), sim, server, spool)
 
 
 def test_spool_is_empty_after_postgresql_is_back(testbed, sim, server, spool):
@@ -121,6 +129,24 @@ def test_spool_is_empty_after_postgresql_is_back(testbed, sim, server, spool):
     assert parked.read().status == 200
     eventually(lambda: not spool.ids())
     must_have_paid_once(daemon, sim, server, spool)
+
+
+def test_daemon_that_waited_for_postgresql_has_a_spool(testbed, sim, server, spool):
+    """It opens the store in its sandbox, with all layers in effect."""
+    server.stop()
+    daemon = testbed.daemon(sim, *flags_of(server))
+    daemon.get("/readyz").problem(503, "starting")
+    server.start()
+    daemon.await_store()
+    sim.hold_submits()
+    parked = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    server.stop()
+    sim.release_submits()
+    eventually(spool.ids)
+    server.start()
+    assert parked.read().status == 200
+    assert "event=spool_open_failed" not in daemon.stderr()
 
 
 def test_second_daemon_in_a_state_directory_has_no_spool(testbed, sim, server):

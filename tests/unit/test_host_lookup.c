@@ -131,6 +131,7 @@ TEST(host_lookup_of_a_silent_resolver_is_awaited_again)
 
     ck_assert(!host_lookup_wait(lookup, 0));
     ck_assert(!host_lookup_wait(lookup, 20));
+    ck_assert(!host_lookup_wait(lookup, -999)); /* the time was over before the call */
     let_go();
     ck_assert(host_lookup_wait(lookup, TEST_MS));
     ck_assert_int_eq(host_lookup_result(lookup, &found, &why), ERR_OK);

@@ -75,10 +75,11 @@ static void changed(void *arg, int error)
 
 static void open_spool(void)
 {
-    const struct spool_options options = {spool_path(), SPOOL_STORE, changed, &disk};
+    const struct spool_options options = {spool_path(), changed, &disk};
     struct errmsg why = {""};
 
     ck_assert_msg(!spool_open(&options, &spool, &why), "%s", why.text);
+    spool_use_place(spool, SPOOL_STORE);
 }
 
 static void open_again(void)

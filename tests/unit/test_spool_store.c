@@ -30,8 +30,9 @@ static enum err hand_in(int64_t batch)
     char path[200];
 
     snprintf(path, sizeof path, "%s/emailsd.spool", store_folder());
-    const struct spool_options options = {.path = path, .place = "database/schema"};
+    const struct spool_options options = {.path = path};
     ck_assert_msg(!spool_open(&options, &spool, &why), "%s", why.text);
+    spool_use_place(spool, "database/schema");
     spool_add(spool, batch, "b-1", STORE_NOW_MS);
     ck_assert_int_eq(spool_hand_in(spool, store, take_err, &err), ERR_OK);
     spool_close(spool);
