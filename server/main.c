@@ -336,8 +336,8 @@ static int run(struct daemon *d, const sigset_t *signals)
     return EXIT_CLEAN;
 }
 
-/* Also works after a partial start. */
-static void stop(struct daemon *d, int code)
+/* Also works after a partial start. Returns the exit code. */
+static int stop(struct daemon *d, int code)
 {
     bool has_setup_ended = engine_setup_cancel(&d->setup);
 
@@ -345,7 +345,7 @@ static void stop(struct daemon *d, int code)
     lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms, code);
     if (!has_setup_ended) /* a server holds the thread; for the store, this is a kill */
         _exit(code);
-    engine_free(d->setup.engine);
+    code = lifecycle_free_engine(d->setup.engine, code);
     notify_forget();
     openmart_free(d->openmart);
     transport_free(d->transport);
@@ -356,6 +356,7 @@ static void stop(struct daemon *d, int code)
     secret_free(d->key);
     domain_stop();
     config_done(&d->config);
+    return code;
 }
 
 static int serve(struct daemon *d)
@@ -368,7 +369,7 @@ static int serve(struct daemon *d)
     lifecycle_unblock_termination();
     if (!code) /* load balancers need time to notice that /readyz fails */
         lifecycle_wait(&d->lifecycle, d->config.drain_delay_ms);
-    stop(d, code);
+    code = stop(d, code);
     if (!code)
         log_event(LOG_INFO, "stopped");
     return code;

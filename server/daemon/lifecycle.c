@@ -139,3 +139,13 @@ void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms, int c
         leave(lifecycle->engine, code);
     lifecycle->engine = NULL;
 }
+
+int lifecycle_free_engine(struct engine *engine, int code)
+{
+    size_t n = engine_free(engine);
+
+    if (!n)
+        return code;
+    log_event(LOG_ERROR, "stopped_while_store_fails", LOG_INT("unwritten", n));
+    return code ? code : EXIT_UNWRITTEN;
+}

@@ -49,4 +49,8 @@ void lifecycle_wait(struct lifecycle *lifecycle, int64_t for_ms);
  * written, with 1. */
 void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms, int code);
 
+/* Frees an engine that was shut down. Returns the exit code: `code` or, if that is 0 and the store
+ * has not taken the last writes, 1. NULL is a no-op. */
+int lifecycle_free_engine(struct engine *engine, int code);
+
 #endif

@@ -122,10 +122,10 @@ enum err engine_new(const struct engine_options *options, const struct engine_to
     return ERR_OK;
 }
 
-void engine_free(struct engine *engine)
+size_t engine_free(struct engine *engine)
 {
     if (!engine)
-        return;
+        return 0;
     inbox_run_all(engine->inbox);   /* the last calls that the threads of the store have returned */
     store_calls_run(engine->calls); /* for requests that have ended since */
     raw_results_stop(&engine->raw_results);
@@ -135,13 +135,14 @@ void engine_free(struct engine *engine)
     recalls_free(engine->recalls);
     lookups_free(engine->lookups);
     batcher_free(engine->batcher);
-    journal_free(engine->journal);
+    size_t n_unwritten = journal_free(engine->journal);
     results_done(&engine->results);
     store_calls_free(engine->calls);
     budget_free(engine->budget);
     timers_done(&engine->timers);
     inbox_free(engine->inbox);
     free(engine);
+    return n_unwritten;
 }
 
 /* ---- status ---- */
@@ -211,7 +212,8 @@ static int64_t sleep_ms(struct engine *engine)
 
 static bool is_finished(const struct engine *engine)
 {
-    bool is_idle = batcher_slots_used(engine->batcher) == 0 && !journal_is_writing(engine->journal);
+    bool is_idle = batcher_slots_used(engine->batcher) == 0 &&
+                   !journal_is_writing(engine->journal) && journal_is_written(engine->journal);
 
     return engine->stopping && (is_idle || engine->clock.now_ms >= engine->drain_until_ms);
 }

@@ -60,17 +60,17 @@ struct engine_tools {
 enum err engine_new(const struct engine_options *options, const struct engine_tools *tools,
                     struct clock clock, struct engine **ret_engine, struct recovery *ret_recovery);
 
-/* After engine_join(); in tests without a thread, at any time. No request may be left. NULL is a
- * no-op. */
-void engine_free(struct engine *engine);
+/* After engine_join(); in tests without a thread, at any time. No request may be left. Returns how
+ * many entries of the journal the store has not taken; each is in the log. NULL is a no-op. */
+size_t engine_free(struct engine *engine);
 
 /* Start and end the thread, and those of the store (calls.h); before, the store is used inline.
  * engine_start() returns the error of store_calls_start(), or ERR_SYSTEM if there can be no thread.
  * engine_stop() (any thread, once, after engine_drain()) ends it when all messages posted before
- * are handled, no submit is in flight and no write of the journal either; at the latest when the
- * drain's `patience_ms` are over. It waits because an interrupted submit has an unknown outcome and
- * may be paid for. engine_join() waits at most `within_ms` and returns true if the thread has
- * ended. */
+ * are handled, no submit is in flight, and the journal is written; at the latest when the drain's
+ * `patience_ms` are over. It waits because an interrupted submit has an unknown outcome and may be
+ * paid for, and because the store may be back soon. engine_join() waits at most `within_ms` and
+ * returns true if the thread has ended. */
 enum err engine_start(struct engine *engine, struct errmsg *why);
 void engine_stop(struct engine *engine);
 bool engine_join(struct engine *engine, int64_t within_ms);

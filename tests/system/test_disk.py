@@ -7,6 +7,7 @@ small tmpfs, which requires root; strace makes the other faults.
 """
 import os
 import resource
+import signal
 import sqlite3
 import subprocess
 
@@ -135,6 +136,16 @@ def test_d2_stop_writes_the_journal_backlog(disk, start, sim, store):
     daemon.stop()
     assert_reconciled(sim, store)
     assert start().lookup("milvali.com").body == answer.body
+
+
+def test_d2_stop_with_an_unwritten_batch_id_exits_with_1(disk, start, sim):
+    daemon = start()
+    lookup_with_a_full_disk(disk, daemon, sim)
+    daemon.deliver(signal.SIGTERM)
+    assert daemon.wait() == 1
+    daemon.was_checked = True
+    assert "event=stopped_while_store_fails unwritten=" in daemon.stderr()
+    disk.free()
 
 
 def test_d2_kill_with_an_unwritten_batch_id_leaves_it_unknown(disk, start, sim, store):

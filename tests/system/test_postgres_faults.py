@@ -88,6 +88,24 @@ def finish(daemon, sim, store):
 # ---- away ----
 
 
+def test_stop_waits_for_a_server_that_is_away(testbed, sim, network):
+    daemon = testbed.daemon(sim, *network.flags, "--drain-timeout", "600s")
+    sim.hold_submits()
+    client = daemon.park("milvali.com")
+    sim.reach(submit=1)
+    network.proxy.be_silent()
+    sim.release_submits()
+    assert client.read().status == 200
+    eventually(lambda: "event=journal_entry_deferred entry=batch-id" in daemon.stderr())
+    daemon.deliver(signal.SIGTERM)
+    eventually(lambda: "event=engine_drain_started" in daemon.stderr())
+    network.proxy.await_accepted(4)
+    network.proxy.thaw()
+    assert daemon.wait() == 0
+    daemon.was_checked = True
+    assert not breaches(sim.ledger(), read_journal(network.store))
+
+
 @pytest.mark.parametrize("fault", ["close_port", "be_silent"])
 def test_server_that_is_away_stops_paid_lookups_until_it_is_back(testbed, sim, network, fault):
     daemon = testbed.daemon(sim, *network.flags)

@@ -449,19 +449,21 @@ static void retry(struct timer *timer)
         post_attempt(journal);
 }
 
-void journal_free(struct journal *journal)
+size_t journal_free(struct journal *journal)
 {
     struct entry *entry, *next;
 
     if (!journal)
-        return;
+        return 0;
     assert(!journal->flights && !journal->receipts);
     post_deferred(journal);
     store_calls_run(journal->calls);
+    size_t n_unwritten = journal_log_unwritten(journal);
     DL_FOREACH_SAFE (journal->entries, entry, next)
         entry_free(entry);
     store_calls_on_failure(journal->calls, NULL, NULL);
     timer_disarm(journal->timers, &journal->retry); /* a failure just now may have armed it */
     timer_disarm(journal->timers, &journal->slow);
     free(journal);
+    return n_unwritten;
 }

@@ -53,8 +53,9 @@ typedef void journal_usable_fn(void *arg);
 void journal_on_usable(struct journal *journal, journal_usable_fn *usable, void *arg);
 
 /* No call may be in flight. Tries to write deferred entries a last time, in order and up to the
- * first that fails, then frees. NULL is a no-op. */
-void journal_free(struct journal *journal);
+ * first that fails, then frees. Returns how many are left; each is in the log. NULL is a
+ * no-op. */
+size_t journal_free(struct journal *journal);
 
 /* Returns ERR_STORAGE_UNAVAILABLE while the journal is unusable, else ERR_OK. */
 enum err journal_check(const struct journal *journal);
