@@ -15,6 +15,7 @@ must not stop the others. Exits with 1 if any of this fails; the numbers are alw
 """
 import argparse
 import collections
+import contextlib
 import http.client
 import json
 import pathlib
@@ -173,6 +174,12 @@ class Soak:
         drain(self.store)
         self.compare(at_rest)
 
+    def close(self):
+        self.is_over.set()
+        if self.daemon and self.daemon.is_running():
+            self.daemon.kill()
+        self.sim.stop()
+
     # ---- the final checks
 
     def compare(self, at_rest):
@@ -211,17 +218,12 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     arguments = parser.parse_args()
-    server = Postgres() if arguments.store == "postgresql" else None
-    with tempfile.TemporaryDirectory(prefix="emailsd-soak-") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="emailsd-soak-"))
+        server = stack.enter_context(contextlib.closing(Postgres())) if arguments.store == "postgresql" else None
         soak = Soak(folder, arguments.minutes, arguments.seed, server)
-        try:
-            soak.run()
-        finally:
-            soak.is_over.set()
-            soak.daemon.kill() if soak.daemon.is_running() else None
-            soak.sim.stop()
-            if server:
-                server.close()
+        stack.callback(soak.close)
+        soak.run()
     for words in soak.faults[:20]:
         print("FAULT", words)
     print("soak:", "level, and the records agree" if not soak.faults else f"{len(soak.faults)} faults")

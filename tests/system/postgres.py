@@ -2,8 +2,8 @@
 """postgres.py - a PostgreSQL server of a test's own.
 
 It runs as an unprivileged user, because it rejects root, in a temporary folder, with a socket there and no network.
-It ends with the test, and the kernel kills it if the test run is killed. The folder is in memory and fsync is off,
-except where durability matters.
+The folder is in memory and fsync is off, except where durability matters. A keeper, which is this file as a program,
+ends the server and removes the folder: at the end of the test, and also if the test run is killed.
 """
 import contextlib
 import glob
@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 
 from waiting import PATIENCE_S, eventually
@@ -35,26 +36,69 @@ def unprivileged(argv):
     return ["setpriv", *user, "--pdeathsig", "QUIT", *map(str, argv)]
 
 
+def processes_in(folder):
+    """Returns those whose working directory is in the folder, as that of each process of the server is."""
+    found = []
+    for link in glob.glob("/proc/[0-9]*/cwd"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if f"{os.readlink(link)}/".startswith(f"{folder}/"):
+                found.append(int(link.split("/")[2]))
+    return found
+
+
+def end_processes(folder, number):
+    """Sends a signal to each of them, and lets those continue that are stopped. Returns whether none is left."""
+    found = processes_in(folder)
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)
+    return not found
+
+
+def remove(folder):
+    """Leaves nothing of a server. Returns whether that is so: a process that was just started may write again."""
+    try:
+        eventually(lambda: end_processes(folder, signal.SIGQUIT))
+    except AssertionError:
+        eventually(lambda: end_processes(folder, signal.SIGKILL))
+    shutil.rmtree(folder, ignore_errors=True)
+    return not os.path.exists(folder)
+
+
+def keep(folder):
+    """The keeper: the other end of its input closes with the test, or with the test run."""
+    sys.stdin.read()
+    eventually(lambda: remove(folder))
+
+
 class Postgres:
     def __init__(self, *settings, top=None):
         if not top and os.access("/dev/shm", os.W_OK):
             top = "/dev/shm"
-        self.folder = tempfile.mkdtemp(prefix="emailsd-pg-", dir=top)
+        self.folder = os.path.realpath(tempfile.mkdtemp(prefix="emailsd-pg-", dir=top))
         self.settings = settings or ("fsync=off",)
         self.url = f"postgresql:///postgres?host={self.folder}&user=postgres"
         self.log = pathlib.Path(self.folder, "log")
         self.process = None
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        self._make_data()
-        self.start()
+        # Not in the process group of the test run, which a signal may end.
+        self.keeper = subprocess.Popen([sys.executable, __file__, self.folder], cwd="/", stdin=subprocess.PIPE,
+                                       start_new_session=True)
+        try:
+            self._make_data()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def _make_data(self):
         self._run("initdb", "--pgdata", f"{self.folder}/data", "--username=postgres", "--auth=trust", "--no-sync",
                   "--encoding=UTF8", "--locale=C")
 
     def _run(self, name, *arguments):
-        done = subprocess.run(unprivileged([f"{programs()}/{name}", *arguments]), cwd="/", capture_output=True,
+        done = subprocess.run(unprivileged([f"{programs()}/{name}", *arguments]), cwd=self.folder, capture_output=True,
                               text=True, timeout=PATIENCE_S, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -67,7 +111,7 @@ class Postgres:
             argv += ["-c", setting]
         with open(self.log, "ab") as log:  # a pipe that is full would block every session
             begin = log.tell()
-            self.process = subprocess.Popen(unprivileged(argv), cwd="/", stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(unprivileged(argv), cwd=self.folder, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL, stderr=log)
         eventually(lambda: READY in self.logged(begin) or self.process.poll() is not None)
         assert self.process.poll() is None, f"PostgreSQL did not start: {self.logged(begin)}"
@@ -131,8 +175,12 @@ class Postgres:
             session.stdin.close()  # the end of the input ends the session
 
     def close(self):
-        self.stop()
-        shutil.rmtree(self.folder)
+        self.keeper.stdin.close()
+        status = self.keeper.wait()  # for a limited time
+        if self.process:
+            self.process.wait(timeout=PATIENCE_S)
+            self.process = None
+        assert status == 0, f"the keeper of {self.folder} failed"
 
 
 class Standby(Postgres):
@@ -179,3 +227,7 @@ class Store:
             return []
         out = self.server.query_text(f"SELECT json_agg(t) FROM {self.schema}.{table} t")
         return json.loads(out) if out.strip() else []
+
+
+if __name__ == "__main__":
+    keep(sys.argv[1])
