@@ -59,8 +59,6 @@ DEFECTS = [
     ("no-cooldown", RESULTS, "    if (is_unknown)\n", "    if (is_unknown && put->is_purged)\n"),
     ("older-lookup-ends-a-cooldown", COOLDOWN, "    if (cooldown && is_about(cooldown, lookup_id))\n",
      "    if (cooldown && (is_about(cooldown, lookup_id) || true))\n"),
-    ("older-lookup-shortens-a-cooldown", COOLDOWN, "!is_about(cooldown, lookup_id) &&",
-     "!is_about(cooldown, lookup_id) && false &&"),
     ("no-cooldown-after-restart", RECOVERY, "    if (left_ms <= 0)\n", "    if (true)\n"),
     ("sending-is-not-unknown", RECOVERY, "    case STORE_SENDING:\n        close_later(reading, batch, true);",
      "    case STORE_SENDING:\n        close_later(reading, batch, false);"),
