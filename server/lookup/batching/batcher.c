@@ -341,7 +341,7 @@ static enum err check_queue(struct batcher *batcher, const struct task *task, in
 
     if (err)
         return err;
-    if (journal_check(batcher->journal)) {
+    if (!journal_state(batcher->journal).is_usable) {
         *ret_retry_after_s = JOURNAL_RETRY_S;
         return ERR_STORAGE_UNAVAILABLE;
     }
