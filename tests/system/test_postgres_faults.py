@@ -318,6 +318,7 @@ def test_commit_that_did_not_wait_for_the_standby_is_not_relied_on(testbed, sim,
     configure(own, "RESET synchronous_standby_names")
     waiting.read()  # the intent failed, or it waited until now
     await_paid_lookup(daemon, "milvali.com")
+    eventually(lambda: checks(daemon)["journal_backlog"] == 0)
     finish(daemon, sim, store)
 
 
