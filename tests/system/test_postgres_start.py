@@ -86,7 +86,7 @@ def test_start_whose_reply_is_lost_is_tried_again(testbed, sim, server):
     daemon = testbed.daemon(sim, "--store", proxy.url)
     await_service(daemon)
     assert lost.is_set()
-    assert "event=store_awaited reason=\"PostgreSQL: cannot read or write the table 'leadership'" in daemon.stderr()
+    assert "event=store_awaited reason=\"--store: PostgreSQL: cannot read or write the table 'leadership'" in daemon.stderr()
     proxy.close()
 
 

@@ -147,6 +147,7 @@ def test_daemon_that_waited_for_postgresql_has_a_spool(testbed, sim, server, spo
     server.start()
     assert parked.read().status == 200
     assert "event=spool_open_failed" not in daemon.stderr()
+    eventually(lambda: daemon.get("/readyz?verbose").json()["checks"]["journal_backlog"] == 0)
 
 
 def test_second_daemon_in_a_state_directory_has_no_spool(testbed, sim, server):
