@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from postgres import Store
 from programs import PATIENCE_S, ROOT, run_to_end, tied
 from waiting import eventually
 
@@ -77,15 +78,15 @@ class Prometheus:
 
 
 @pytest.fixture
-def daemon(testbed, sim):
-    """A daemon with every event that the dashboard shows."""
-    store = f"sqlite:{testbed.directory}/busy.db"
-    daemon = testbed.daemon(sim, "--credits-per-day", "100", "--store", store, "--balance-every", "1s")
+def daemon(testbed, sim, postgres):
+    """A daemon with every event that the dashboard shows. With PostgreSQL, it has every metric."""
+    store = Store(postgres, "test_prometheus").flags
+    daemon = testbed.daemon(sim, "--credits-per-day", "100", *store, "--balance-every", "1s")
     sim.rule("empty.com", data=[])
     sim.fault("submit", "close")
     for domain in ("lost.com", "milvali.com", "milvali.com", "empty.com", "milvali"):
         daemon.lookup(domain)
-    assert run_to_end("pause", "--store", store).returncode == 0
+    assert run_to_end("pause", *store).returncode == 0
     return daemon
 
 
