@@ -37,6 +37,11 @@ class PgBouncer(Proxy):
         with open(f"{self.sockets}/config", "w", encoding="utf-8") as config:
             config.write(CONFIG.format(server=self.server.folder, folder=self.sockets, mode=mode))
 
+    def stop(self):
+        """From 1.23 on, SIGTERM would wait until no client is connected."""
+        self.process.kill()
+        self.process.wait()
+
     def change(self, mode):
         self.configure(mode)
         self.server.query_text("RELOAD", self.url.replace("///postgres?", "///pgbouncer?"))
