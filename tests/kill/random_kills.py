@@ -4,9 +4,9 @@
 A round: start, send some new and some old requests, kill. The upstream takes tens of milliseconds, so that
 kills fall into every phase of a lookup, into the start with its recovery, and into the shutdown.
 
-After each kill the journal is read, from a copy of the files or from the server. It must contain every entry that it once had,
-and every response that a caller received. The upstream must have paid no task that the journal does not
-know. After the last kill a daemon drains and the records are compared. Then the same requests must get the
+After each kill the journal is read, from a copy of the files or from the server. It must contain every entry that
+it once had, and every response that a caller received. The upstream must have paid no task that the journal does
+not know. After the last kill a daemon drains and the records are compared. Then the same requests must get the
 same responses, byte for byte, also without the upstream. In a rough stage the upstream also rejects and
 fails at times. In a stage with notices it loses responses to submits, and calls the notify URL: then an
 unknown outcome may become known, and nothing else changes.

@@ -2,8 +2,8 @@
 """reconciliation.py - compares the daemon's journal with the upstream's ledger.
 
 The journal (read without the daemon) is one side, the simulator's ledger the other. A store is the path of a
-SQLite file, or a postgres.Store. A Journal is a snapshot. breaches() describes every task that one side has and the other may not have, and everything that
-was paid twice. A test expects an empty list.
+SQLite file, or a postgres.Store. A Journal is a snapshot. breaches() describes every task that one side has and the
+other may not have, and everything that was paid twice. A test expects an empty list.
 """
 import collections
 import json

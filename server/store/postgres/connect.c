@@ -16,10 +16,9 @@
 #include <string.h>
 
 #define OLDEST_SERVER 140000
-#define RETRY_MS      100 /* and at random up to */
-#define RETRY_JITTER_MS                                                                            \
-    400 /* more: after a restart of the server, not all clients come together                      \
-         */
+/* A random part is added, so that not all clients come together after a restart of the server. */
+#define RETRY_MS        100
+#define RETRY_JITTER_MS 400
 
 /* The connection settings. Without `jit=off`, the first statements with unnest() take 0.8 s. A
  * `synchronous_commit` that the operator has set higher stays. PostgreSQL 17 was the first with a

@@ -39,7 +39,7 @@ static enum err reject(struct errmsg *why, const char *words)
 
 /* ---- the environment ---- */
 
-/* Runs before there are threads. */
+/* Its first run is before there are threads; a later one finds nothing to remove. */
 static void ignore_environment(void)
 {
     for (size_t i = 0; environ[i];) {
