@@ -25,20 +25,25 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(DUPLICATE_PARAMETER, "duplicate-parameter", 400, false, NO, "Duplicate parameter")           \
     X(INVALID_PARAMETER, "invalid-parameter", 400, false, NO, "Invalid parameter value")           \
     X(INVALID_REQUEST, "invalid-request", 400, false, NO, "Malformed request")                     \
+    X(INVALID_BODY, "invalid-body", 400, false, NO, "Invalid request body")                        \
     X(UNAUTHORIZED, "unauthorized", 401, false, NO, "Missing or unknown API key")                  \
     X(FORBIDDEN, "forbidden", 403, false, NO, "Not permitted for this client")                     \
     X(NOT_FOUND, "not-found", 404, false, NO, "Not found")                                         \
     X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, false, NO, "Method not allowed")              \
     X(NOT_ACCEPTABLE, "not-acceptable", 406, false, NO, "No acceptable media type")                \
+    X(CANCELLED_LOOKUP, "cancelled", 409, true, NO, "Lookup cancelled")                            \
+    X(LENGTH_REQUIRED, "length-required", 411, false, NO, "Length required")                       \
     X(PRECONDITION_FAILED, "precondition-failed", 412, false, NO, "Precondition failed")           \
     X(BODY_TOO_LARGE, "body-too-large", 413, false, NO, "Request body too large")                  \
     X(URI_TOO_LONG, "uri-too-long", 414, false, NO, "Request target too long")                     \
+    X(UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", 415, false, NO, "Unsupported media type")  \
     X(HEADERS_TOO_LARGE, "headers-too-large", 431, false, NO, "Request headers too large")         \
     X(PUBLIC_SUFFIX, "public-suffix", 422, false, NO, "Domain is a public suffix")                 \
     X(IP_ADDRESS, "ip-address", 422, false, NO, "IP address instead of a domain")                  \
     X(SPECIAL_USE_DOMAIN, "special-use-domain", 422, false, NO, "Reserved domain name")            \
     X(UNKNOWN_SUFFIX, "unknown-suffix", 422, false, NO, "Unknown top-level domain")                \
     X(DENIED_DOMAIN, "denied-domain", 422, false, NO, "Domain excluded by the operator")           \
+    X(RATE_LIMITED, "rate-limited", 429, true, NO, "Rate limit exceeded")                          \
     X(QUOTA_EXCEEDED, "quota-exceeded", 429, true, NO, "Client quota exceeded")                    \
     X(INTERNAL, "internal", 500, true, MAYBE, "Internal error")                                    \
     X(CREDITS_EXHAUSTED, "credits-exhausted", 402, true, NO, "Credits exhausted")                  \

@@ -163,6 +163,26 @@ struct find_lookup_call {
 };
 engine_call_fn engine_find_lookup;
 
+/* Watches a lookup: returns when it enters another phase than `seen`, when it ends or is dropped,
+ * or at `until_ms`, whichever comes first. The lookup is the one that the request with `ticket`
+ * waits for, or, if `ticket` is 0, the one with `id`. */
+struct watch_lookup_call {
+    struct engine_call call;
+    uint64_t ticket;
+    char id[ID_TEXT];
+    enum task_phase seen; /* TASK_IDLE returns immediately */
+    int64_t until_ms;     /* monotonic */
+    /* Results: */
+    enum err err;                /* ERR_NOT_FOUND: unknown or expired, or the request has ended;
+                                    ERR_STORAGE_UNAVAILABLE */
+    const struct result *result; /* of a finished lookup, found by its id; the caller releases it.
+                                    Else NULL, and: */
+    char found_id[ID_TEXT];
+    char domain[DOMAIN_MAX + 1];
+    struct lookup_progress progress;
+};
+engine_call_fn engine_watch_lookup;
+
 /* Deletes all results of a domain, in memory and in the store; see results_forget_domain(). Deletes
  * nothing, with ERR_PRECONDITION_FAILED, if the stored result of the question with that key fails
  * the precondition. After ERR_STORAGE_UNAVAILABLE, results may have been deleted, or still be. */

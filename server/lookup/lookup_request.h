@@ -17,6 +17,7 @@
 #include "lookup/records/reads.h"
 #include "model/account.h"
 #include "model/freshness.h"
+#include "model/lookup_timing.h"
 #include "model/task_phase.h"
 
 #include <stdbool.h>
@@ -37,6 +38,7 @@ struct lookup_progress {
     int64_t elapsed_ms;
     int64_t expected_ms; /* estimated total, from recent lookups */
     int retry_after_s;   /* when to ask again */
+    struct lookup_timing timing;
 };
 
 /* Outcome of a request. Borrowed for the call that delivers it. */
@@ -50,6 +52,7 @@ struct outcome {
     bool collapsed;                  /* joined a lookup that another request had started */
     bool stored;                     /* `result` is in the cache now */
     struct lookup_progress progress; /* only with ERR_STILL_PROCESSING */
+    struct lookup_timing timing;     /* of the lookup, if there was one; also after it failed */
 
     /* Filled by the engine: */
     enum disposition disposition;  /* unless a miss, `result` is a stored one, without a lookup */
@@ -68,6 +71,10 @@ static inline struct outcome outcome_of(enum err err)
  * the call (result_ref() keeps its results). */
 typedef void lookup_done_fn(struct lookup_request *request, const struct outcome *outcome);
 
+/* Engine thread. The lookup that the request waits for has entered another phase. Must not end the
+ * request. */
+typedef void lookup_moved_fn(struct lookup_request *request, enum task_phase phase);
+
 struct lookup_request {
     const struct question *question; /* borrowed until `done` */
     struct account_ref account;      /* pays; its name is borrowed until `done` */
@@ -79,7 +86,10 @@ struct lookup_request {
     struct freshness_limits limits;
     int64_t asked_wall_ms;
     lookup_done_fn *done;
-    uint64_t ticket; /* set by engine_lookup(), never reused; for engine_abandon() */
+    lookup_moved_fn *moved; /* NULL = none */
+    bool is_listed;         /* of a list: it needs no waiter slot, and its lookup is queued apart */
+    bool never_starts; /* may join a lookup, but not start one: ERR_CREDITS_EXHAUSTED instead */
+    uint64_t ticket;   /* set by engine_lookup(), never reused; for engine_abandon() */
     /* Private to the engine: */
     struct engine *engine;
     struct message message;
