@@ -8,7 +8,7 @@
 #include "model/lookup_timing.h"
 #include "model/task_phase.h"
 
-#define SERVER_TIMING_TEXT 128
+#define SERVER_TIMING_TEXT 160
 
 /* Writes "queue;dur=100, submit;dur=26000, upstream;dur=20300, read;dur=900". */
 void timing_write_header(const struct lookup_timing *timing, char text[static SERVER_TIMING_TEXT]);
