@@ -42,7 +42,7 @@ DEPENDENCIES = {
                           "server/model/", "server/cache/", "base/"],
     "server/http/auth/": ["server/model/account.h", "server/model/domain.h", "base/"],
     "server/http/protocol/": ["server/model/freshness.h", "server/model/precondition.h",
-                              "server/model/result.h", "base/"],
+                              "server/model/question.h", "server/model/result.h", "base/"],
     "server/http/net/": ["base/"],
     "server/lookup/": ["server/lookup/batching/", "server/lookup/records/", "server/lookup/money/",
                        "server/model/", "server/cache/", "server/store/store.h", "server/store/calls.h",
@@ -89,11 +89,12 @@ SYSTEM_UNI = {"unistd.h"}
 
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # A private header each: the members of a request, of a worker, of the engine and of the circuit
-    # breaker, an entry of the journal, the table of the options, and the interface of a driver. The
-    # parts of a batch know its members.
+    # A private header each: the members of a request, of a worker, of a list parser, of the engine and
+    # of the circuit breaker, an entry of the journal, the table of the options, and the interface of a
+    # driver. The parts of a batch know its members.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),
     frozenset({"server/http/core/worker", "server/http/core/worker_state"}),
+    frozenset({"server/http/protocol/list_parser", "server/http/protocol/list_state"}),
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
     frozenset({"server/lookup/batching/batch", "server/lookup/batching/batch_split",
