@@ -120,7 +120,7 @@ static struct lookup_progress progress_of(const struct lookup *lookup)
     int left_s = seconds_until(lookups, lookup->started_ms + lookups->expected_ms);
 
     left_s = left_s < 1 ? 1 : left_s > 60 ? 60 : left_s;
-    return (struct lookup_progress){.phase = batch_task_phase(&lookup->task),
+    return (struct lookup_progress){.phase = lookup->task.phase,
                                     .elapsed_ms = lookups->clock->now_ms - lookup->started_ms,
                                     .expected_ms = lookups->expected_ms,
                                     .retry_after_s = left_s};

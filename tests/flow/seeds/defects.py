@@ -26,7 +26,7 @@ COOLDOWN = "server/lookup/records/cooldown.c"
 LOOKUPS = "server/lookup/lookups.c"
 RECOVERY = "server/lookup/recovery.c"
 EXECUTE = "server/store/execute.c"
-BATCHER = "server/lookup/batching/batcher.c"
+CHOICE = "server/lookup/batching/batch_choice.c"
 MAINTENANCE = "server/lookup/maintenance.c"
 
 # name, file, text, its replacement
@@ -76,7 +76,7 @@ DEFECTS = [
     ("second-credits-refunded", PAYMENT,
      "        budget_commit(tools->budget, &task->credit);\n        task->credit = *second++;",
      "        budget_refund(tools->budget, &task->credit);\n        task->credit = *second++;"),
-    ("slot-leaks", BATCHER, "        n += batch_is_in_slot(batch);",
+    ("slot-leaks", CHOICE, "        n += batch_is_in_slot(batch);",
      "        n += batch_is_in_slot(batch) || batch->tries > 1;"),
     ("a-paused-intent-is-sent", BATCH, "    if (!err && may_leave && may_pay && !must_wait) {",
      "    if (!err && may_pay && !must_wait) {"),
