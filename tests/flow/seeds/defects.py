@@ -23,7 +23,7 @@ JOURNAL = "server/lookup/records/journal.c"
 READS = "server/lookup/records/reads.c"
 RESULTS = "server/lookup/records/results.c"
 COOLDOWN = "server/lookup/records/cooldown.c"
-LOOKUPS = "server/lookup/lookups.c"
+WAITING = "server/lookup/lookup_waiting.c"
 RECOVERY = "server/lookup/recovery.c"
 EXECUTE = "server/store/execute.c"
 CHOICE = "server/lookup/batching/batch_choice.c"
@@ -64,7 +64,7 @@ DEFECTS = [
      "    case STORE_SENDING:\n        close_later(reading, batch, false);"),
     ("not-resumed", RECOVERY, "        if (!resume(reading, batch))\n", "        if (reading)\n"),
     ("deleted-in-the-store-only", RESULTS, "    if (!call->err)\n        forget_in_memory(deletion);\n", ""),
-    ("deadline-ignored", LOOKUPS,
+    ("deadline-ignored", WAITING,
      "    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms, deadline_is_over);\n",
      "    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms + 5000, deadline_is_over);\n"),
     ("abandoned-is-sent", BATCH, "        n += task->is_abandoned;", "        n += 0;"),
