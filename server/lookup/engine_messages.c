@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/secret.h"
+#include "lookup/lookup_watch.h"
 #include "lookup/lookups.h"
 #include "model/question.h"
 
@@ -40,6 +41,7 @@ void engine_end_request(struct lookup_request *request, const struct outcome *ou
         engine->n_abandoned++;
         metrics_add(&metrics_mine()->waiters_abandoned, 1);
     }
+    lookup_request_end_watches(request);
     request->done(request, &full);
     result_unref(fallback);
 }

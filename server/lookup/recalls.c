@@ -80,11 +80,18 @@ void recalls_add(struct recalls *recalls, struct lookup_request *request)
                &request->read);
 }
 
-void recalls_abandon(struct recalls *recalls, uint64_t ticket)
+struct lookup_request *recalls_find(const struct recalls *recalls, uint64_t ticket)
 {
     struct lookup_request *request;
 
     HASH_FIND(hh, recalls->waiting, &ticket, sizeof ticket, request);
+    return request;
+}
+
+void recalls_abandon(struct recalls *recalls, uint64_t ticket)
+{
+    struct lookup_request *request = recalls_find(recalls, ticket);
+
     if (request)
         end(request, ERR_CANCELLED, NULL);
 }
