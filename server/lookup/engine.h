@@ -176,7 +176,7 @@ struct watch_lookup_call {
     int64_t until_ms;     /* monotonic */
     /* Results: */
     enum err err;                /* ERR_NOT_FOUND: unknown or expired, or the request has ended;
-                                    ERR_STORAGE_UNAVAILABLE */
+                                    ERR_DRAINING, by the id; ERR_STORAGE_UNAVAILABLE */
     const struct result *result; /* of a finished lookup, found by its id; the caller releases it.
                                     Else NULL, and: */
     char found_id[ID_TEXT];      /* "" = the request waits for the store, and has no lookup yet */

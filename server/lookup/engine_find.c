@@ -172,8 +172,7 @@ void engine_watch_lookup(struct engine *engine, struct engine_call *call)
     watched->watch = (struct lookup_watch){
         .done = was_watched,
         .seen = watched->seen,
-        /* Once drained, nothing is waited for. */
-        .until_ms = engine->stage == ENGINE_DRAINED ? 0 : watched->until_ms,
+        .until_ms = watched->until_ms,
     };
     if (watched->ticket)
         watch_request(engine, watched);

@@ -37,7 +37,7 @@ void engine_end_request(struct lookup_request *request, const struct outcome *ou
     full.fallback = has_failed ? fallback : NULL;
     full.allowance = budget_allowance(engine->budget, &request->account);
     waiter_limit_release(&engine->waiters, request);
-    if (outcome->err == ERR_CANCELLED) {
+    if (outcome->err == ERR_CANCELLED && !request->is_listed) {
         engine->n_abandoned++;
         metrics_add(&metrics_mine()->waiters_abandoned, 1);
     }

@@ -46,6 +46,7 @@ static void detach(struct lookup_request *request)
     HASH_DEL(lookup->owner->waiting, request);
     DL_DELETE(lookup->requests, request);
     lookup->n_requests--;
+    lookup->owner->n_listed -= request->is_listed;
     timer_disarm(lookup->owner->timers, &request->deadline);
     request->lookup = NULL;
 }
@@ -127,6 +128,7 @@ void lookup_attach(struct lookup *lookup, struct lookup_request *request, bool c
     request->deadline = (struct timer){0};
     DL_APPEND(lookup->requests, request);
     lookup->n_requests++;
+    lookups->n_listed += request->is_listed;
     HASH_ADD(hh, lookups->waiting, ticket, sizeof request->ticket, request);
     timer_arm(lookups->timers, &request->deadline, request->wait_until_ms, deadline_is_over);
     request_has_moved(request);
@@ -192,12 +194,13 @@ void lookups_drain(struct lookups *lookups, enum err err)
     struct outcome outcome = outcome_of(err);
     struct lookup *lookup, *next;
 
+    lookups->is_drained = true;
     HASH_ITER (hh, lookups->table, lookup, next) {
         outcome.charged = charged_so_far(lookup);
         outcome.detail = lookup_promise_at_stop(lookup->task.phase, is_recorded(lookups));
         outcome.timing = timing_of(lookup);
         memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-        lookup_watches_stop(lookup);
+        lookup_watches_end(lookup, err, NULL);
         lookup_end_all(lookups, lookup_detach_all(lookup), outcome);
     }
 }

@@ -83,6 +83,8 @@ bool lookups_watch(struct lookups *lookups, const char *id, struct lookup_watch 
     watch->request = NULL;
     watch->lookup = lookup;
     add(&lookup->watches, watch);
+    if (lookups->is_drained)
+        lookup_watches_end(lookup, ERR_DRAINING, NULL);
     return true;
 }
 
@@ -95,18 +97,12 @@ void lookup_watches_check(struct lookup_watch *watches)
             show(watch);
 }
 
-void lookup_watches_end(struct lookup *lookup, const struct result *result)
+void lookup_watches_end(struct lookup *lookup, enum err err, const struct result *result)
 {
-    const struct lookup_view view = {.err = result ? ERR_OK : ERR_NOT_FOUND, .result = result};
+    const struct lookup_view view = {.err = err, .result = result};
 
     while (lookup->watches)
         finish(lookup->watches, &view);
-}
-
-void lookup_watches_stop(struct lookup *lookup)
-{
-    while (lookup->watches)
-        show(lookup->watches);
 }
 
 void lookup_request_end_watches(struct lookup_request *request)

@@ -20,7 +20,8 @@ struct lookups;
 
 /* What a watch returns. Borrowed for the call. */
 struct lookup_view {
-    enum err err;                /* ERR_NOT_FOUND: dropped, or the request has ended */
+    enum err err;                /* ERR_NOT_FOUND: dropped, or the request has ended;
+                                    ERR_DRAINING: not known what becomes of the lookup */
     const struct result *result; /* how the lookup ended; else NULL, and unless `err`: */
     const char *id;              /* "" = the request waits for the store, and has no lookup yet */
     const char *domain;

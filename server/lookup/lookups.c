@@ -52,7 +52,7 @@ struct lookups *lookups_new(const struct lookup_tools *tools)
 
 static void lookup_free(struct lookup *lookup)
 {
-    lookup_watches_end(lookup, NULL);
+    lookup_watches_end(lookup, ERR_NOT_FOUND, NULL);
     lookup_ending_done(&lookup->ending);
     question_free(lookup->question);
     free(lookup);
@@ -96,7 +96,7 @@ static void deliver(struct lookup *lookup)
     outcome.timing = task_timing(&lookup->task, lookups->clock->now_ms);
     if (!outcome.err)
         lookups->expected_ms += (took_ms - lookups->expected_ms) / 8;
-    lookup_watches_end(lookup, result);
+    lookup_watches_end(lookup, ERR_OK, result);
     struct lookup_request *list = lookup_detach_all(lookup);
     remove_and_free(lookup);
     lookup_end_all(lookups, list, outcome);
@@ -293,5 +293,6 @@ const char *lookups_find(const struct lookups *lookups, const char *id,
 
 struct lookup_stats lookups_stats(const struct lookups *lookups)
 {
-    return (struct lookup_stats){HASH_COUNT(lookups->table), HASH_COUNT(lookups->waiting)};
+    return (struct lookup_stats){HASH_COUNT(lookups->table),
+                                 HASH_COUNT(lookups->waiting) - lookups->n_listed};
 }

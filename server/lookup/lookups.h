@@ -67,8 +67,9 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket);
 /* Returns the request with that ticket, if it waits for a lookup; else NULL. */
 struct lookup_request *lookups_find_request(const struct lookups *lookups, uint64_t ticket);
 
-/* Ends every waiting request with `err` and the id of its lookup, and returns all watches; the
- * lookups continue. Call after batcher_drain(), so that only submitted lookups are left. */
+/* Ends every waiting request with `err` and the id of its lookup, and returns all watches with
+ * `err`, also later ones; the lookups continue. Call after batcher_drain(), so that only submitted
+ * lookups are left. */
 void lookups_drain(struct lookups *lookups, enum err err);
 
 /* Restores a lookup that was in flight when the process ended, without requests. Returns its task,
@@ -82,7 +83,8 @@ const char *lookups_find(const struct lookups *lookups, const char *id,
                          struct lookup_progress *ret_progress);
 
 struct lookup_stats {
-    size_t lookups, waiters;
+    size_t lookups;
+    size_t waiters; /* requests that wait, without those of lists */
 };
 struct lookup_stats lookups_stats(const struct lookups *lookups);
 

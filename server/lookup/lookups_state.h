@@ -35,7 +35,9 @@ struct lookups {
     struct waiter_limit *waiters;
     struct lookup *table, *by_id;
     struct lookup_request *waiting; /* all waiting requests, by ticket */
+    size_t n_listed;                /* of them, those of lists */
     int64_t expected_ms;            /* moving average of the time that lookups took */
+    bool is_drained;                /* no watch waits any more */
 };
 
 /* Return the lookup with that id, and how far a lookup is. */
@@ -64,10 +66,7 @@ void lookup_moved(struct task *task);
  * it. */
 void lookup_watches_check(struct lookup_watch *watches);
 
-/* Returns all watches of the lookup by its id: with its result, or NULL if it was dropped. */
-void lookup_watches_end(struct lookup *lookup, const struct result *result);
-
-/* Returns them with its progress. */
-void lookup_watches_stop(struct lookup *lookup);
+/* Returns all watches of the lookup by its id: with its result, or an error. */
+void lookup_watches_end(struct lookup *lookup, enum err err, const struct result *result);
 
 #endif

@@ -348,8 +348,7 @@ void batcher_drain(struct batcher *batcher)
 
 struct batcher_stats batcher_stats(const struct batcher *batcher)
 {
-    const struct task *single = batcher->single.queue.oldest;
-    const struct task *listed = batcher->listed.queue.oldest;
+    const struct task *oldest = batcher->single.queue.oldest;
     struct batcher_stats stats = {.queued = batcher->single.queue.n + batcher->listed.queue.n,
                                   .submitting = (size_t)batcher_slots_used(batcher),
                                   .circuit = circuit_reason(batcher->breaker),
@@ -358,10 +357,8 @@ struct batcher_stats batcher_stats(const struct batcher *batcher)
                                   .stopped_by = circuit_check(batcher->breaker, NULL)};
     const struct batch *batch;
 
-    if (single || listed)
-        stats.oldest_queued_ms = !listed || (single && single->queued_ms < listed->queued_ms)
-                                     ? single->queued_ms
-                                     : listed->queued_ms;
+    if (oldest)
+        stats.oldest_queued_ms = oldest->queued_ms;
     DL_FOREACH (batcher->batches, batch)
         stats.batches++;
     return stats;

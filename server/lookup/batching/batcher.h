@@ -133,7 +133,7 @@ struct batcher_stats {
     size_t queued;            /* tasks that wait for a batch */
     size_t batches;           /* that have not ended */
     size_t submitting;        /* slots in use: submits in flight or being recorded */
-    int64_t oldest_queued_ms; /* monotonic; 0 = the queue is empty */
+    int64_t oldest_queued_ms; /* monotonic, without those of lists; 0 = none */
     enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
     enum err circuit;         /* the same without a pause; see circuit_reason() */
     bool paused;

@@ -39,9 +39,12 @@ void plan_ask(size_t domain)
 
     request.directives.refresh = plan_happens(15);
     request.directives.only_cached = !request.directives.refresh && plan_happens(8);
-    trace_add("%s asks about %s, waits %lld ms%s%s", account->name, name_of(domain),
+    request.is_listed = plan_happens(30);
+    request.never_starts = request.is_listed && plan_happens(15);
+    trace_add("%s asks about %s, waits %lld ms%s%s%s%s", account->name, name_of(domain),
               (long long)wait_ms, request.directives.refresh ? ", refresh" : "",
-              request.directives.only_cached ? ", cached" : "");
+              request.directives.only_cached ? ", cached" : "", request.is_listed ? ", listed" : "",
+              request.never_starts ? ", free" : "");
     oracle_asked(flow_request_with(request, name_of(domain)), domain);
 }
 
