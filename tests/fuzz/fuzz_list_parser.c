@@ -73,7 +73,11 @@ static struct list read_list(enum list_type type, struct slice body)
     struct list_entry entry;
 
     list.entries = xcalloc(body.len + 1, sizeof *list.entries);
-    while (!(list.end = list_parser_next(parser, &entry, &why))) {
+    for (size_t calls = 0; !list.end || list.end == ERR_AGAIN; calls++) {
+        FUZZ_WANT(calls <= 2 * body.len + 1);
+        list.end = list_parser_next(parser, &entry, &why);
+        if (list.end)
+            continue;
         struct taken *taken = &list.entries[list.n++];
         FUZZ_WANT(list.n <= body.len);
         check_entry(&entry, body.len);

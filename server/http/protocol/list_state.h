@@ -36,7 +36,7 @@ struct list_parser {
     char *cells;                 /* the cells of a row without doubled quotes; LIST_PORTION bytes */
 };
 
-/* Reads one entry, or skips what is none: at most LIST_PORTION bytes. Returns as
+/* Reads one entry, or skips what is not part of one: at most LIST_PORTION bytes. Returns as
  * list_parser_next(), but ERR_AGAIN if something was skipped. The entry is empty before. */
 typedef enum err list_read_fn(struct list_parser *parser, struct list_entry *entry,
                               struct errmsg *why);
