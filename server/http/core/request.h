@@ -66,9 +66,12 @@ const struct client *request_client(const struct request *request);
 /* Returns why a request without a key was rejected (auth_denial()); NULL = it was not. */
 const char *request_denial(const struct request *request);
 
-/* Returns the whole body, of at most the route's `max_body` bytes, followed by a NUL that `len`
+/* Returns the whole body, of at most the bytes that its route accepts, followed by a NUL that `len`
  * does not count; empty if there is none. Trailer fields are not part of it and are ignored. */
 struct slice request_body(const struct request *request);
+
+/* Frees the body before the request ends, for one that waits for long. */
+void request_drop_body(struct request *request);
 
 /* Returns the name of the account: the client's name, else the peer's address. */
 const char *request_account(struct request *request);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* request_state.h - memory layout of a connection and its current request; private to the files
- * that handle them: request.c, request_handler.c, access_log.c and mhd_daemon.c.
+ * that handle them: request.c, request_handler.c, request_admission.c, request_body.c,
+ * access_log.c and mhd_daemon.c.
  *
  * One allocation per connection holds both, so that a hit allocates no memory of ours. Only the
  * thread of `worker` touches the members, also while the request is parked; other threads post to
@@ -26,7 +27,7 @@
 enum request_state {
     REQUEST_BEGUN,     /* headers complete */
     REQUEST_VALIDATED, /* headers checked; no body follows */
-    REQUEST_RECEIVING, /* headers checked, client admitted; the body arrives */
+    REQUEST_RECEIVING, /* headers checked, client admitted; the body arrives, or is empty */
     REQUEST_RUNNING,   /* authentication, response cache or endpoint in progress */
     REQUEST_PARKED,    /* suspended; the socket is watched */
     REQUEST_ABANDONED, /* suspended; the client has left */
@@ -88,6 +89,22 @@ static inline struct connection *connection_of(const struct request *request)
  * changes the state of a request. */
 void request_set_state(struct request *request, enum request_state state);
 
+/* ---- admission ---- */
+
+/* Finds the client. Returns an error of auth_identify(). */
+enum err request_identify(struct request *request);
+
+/* Finds the client and checks its rate. Returns an error of auth_identify() or auth_check_rate().
+ */
+enum err request_admit(struct request *request);
+
+/* Judges before its upload whether the request may have the body that the `framing` describes, and
+ * prepares to receive it. Otherwise replies and returns false. A body of a route that accepts none
+ * has no other fault than its path or method. */
+bool request_admit_body(struct request *request, const struct framing *framing);
+
+/* ---- the body ---- */
+
 /* Prepares to receive the body that the accepted `framing` describes. Returns ERR_OVERLOADED if too
  * many bodies arrive now. */
 enum err request_body_begin(struct request *request, const struct framing *framing);
@@ -95,10 +112,10 @@ enum err request_body_begin(struct request *request, const struct framing *frami
 /* Adds a piece of the body. Returns false if so much arrived that the connection must end. */
 bool request_body_add(struct request *request, const char *data, size_t len);
 
-/* Returns false if the body was longer than its route accepts. */
+/* Returns false if the body was longer than its route accepts. request_drop_body() frees it. */
 bool request_body_is_complete(const struct request *request);
 
-void request_body_done(struct request *request); /* no-op if there was no body */
+/* ---- the access log ---- */
 
 /* Count the end of the request in the metrics and log it: when the response is ready, or if the
  * client closed the connection before. Call one of them, once. */

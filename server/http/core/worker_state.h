@@ -53,10 +53,11 @@ struct worker {
     struct acceptor acceptor; /* its i-th socket belongs to the i-th daemon */
     size_t n_daemons;
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
-    size_t n_requests; /* from the end of their headers to the last byte of their response */
-    size_t n_parked;
-    size_t n_held;     /* messages that will still come about requests that have ended */
-    size_t body_bytes; /* reserved for bodies that arrive now; request_body.c limits it */
+    size_t n_requests;    /* from the end of their headers to the last byte of their response */
+    size_t n_parked;      /* requests whose connection is suspended */
+    size_t n_held;        /* messages that will still come about requests that have ended */
+    size_t body_bytes[2]; /* reserved for bodies: of routes for clients, of open ones. See
+                             request_body.c */
     enum worker_stage stage;
     int64_t drain_until_ms;
     int64_t heads_until_ms;
