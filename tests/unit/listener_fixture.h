@@ -44,7 +44,8 @@ static struct {
     struct service service;
 } fixture = {.lock = PTHREAD_MUTEX_INITIALIZER,
              .changed = PTHREAD_COND_INITIALIZER,
-             .service.auth.access = ANONYMOUS_ALL};
+             .service.auth.access = ANONYMOUS_ALL,
+             .service.max_streams = 256};
 
 /* ---- endpoints ---- */
 
@@ -320,6 +321,7 @@ static inline struct listener_options patient_options(void)
                                      .response_timeout_ms = 600000,
                                      .idle_timeout_ms = 600000,
                                      .interim_ms = 600000,
+                                     .heartbeat_ms = 600000,
                                      .drain_ms = 600000};
 }
 
@@ -345,7 +347,7 @@ static void stop(struct listener *listener)
     listener_stop(listener);
 }
 
-static int connect_to(const struct listener *listener)
+static inline int connect_to(const struct listener *listener)
 {
     int fd = raw_connect(listener_url(listener, 0));
 

@@ -3,8 +3,9 @@
  *
  * An endpoint is a function that receives a request. Before it returns, it either replies with
  * request_reply() or parks the request with request_park(). A parked request gets its
- * request_reply() later, on the same worker. Only its worker thread touches a request; other
- * threads reach it through a message to request_inbox(). Endpoints do not see libmicrohttpd. */
+ * request_reply() later, on the same worker. Instead of a reply, it may start a stream (stream.h).
+ * Only its worker thread touches a request; other threads reach it through a message to
+ * request_inbox(). Endpoints do not see libmicrohttpd. */
 #ifndef HTTP_CORE_REQUEST_H
 #define HTTP_CORE_REQUEST_H
 

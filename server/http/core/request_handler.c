@@ -10,7 +10,8 @@
  *   request_handle() 2   authenticates the client, tries the response cache, runs the endpoint
  *   request_reply()      in request.c: prepares the response; resumes a parked connection, which
  *                        leads to
- *   request_handle() 3   queues the response of a parked request
+ *   request_handle() 3   queues the response of a parked request; libmicrohttpd then reads the body
+ *                        of a stream from stream.c
  *   request_completed()  the response was sent, or the connection broke: the request ends
  *
  * A request begins when its headers are complete, because libmicrohttpd does not report the end of
@@ -58,9 +59,13 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
     (void)handle;
     if (!request)
         return;
-    assert(request->state != REQUEST_PARKED && request->state != REQUEST_ABANDONED);
-    if (request->state != REQUEST_QUEUED && how != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+    assert(request->state != REQUEST_PARKED && request->state != REQUEST_ABANDONED &&
+           request->state != REQUEST_PAUSED);
+    if (request->state != REQUEST_QUEUED && request->state != REQUEST_STREAMING &&
+        how != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         access_log_client_closed(request);
+    if (request->stream)
+        stream_completed(request->stream, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     struct connection *connection = connection_of(request);
     response_unref(request->response);
     request_drop_body(request);
@@ -73,6 +78,8 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
 
 void request_client_left(struct request *request)
 {
+    if (request->state == REQUEST_PAUSED)
+        stream_client_left(request->stream);
     if (request->state != REQUEST_PARKED)
         return; /* the response is ready; libmicrohttpd will notice the departure */
     request_set_state(request, REQUEST_ABANDONED);
@@ -110,6 +117,8 @@ static void send_interim(struct request *request)
  * the client; with the second, the relay closes its connection to this server. */
 void request_client_half_closed(struct request *request)
 {
+    if (request->state == REQUEST_PAUSED)
+        stream_client_half_closed(request->stream);
     if (request->state != REQUEST_PARKED)
         return;
     request->interim_ms = request->worker->options.interim_ms;
@@ -120,8 +129,9 @@ static enum MHD_Result send_response(struct request *request)
 {
     struct worker *worker = request->worker;
 
-    access_log_response(request);
-    request_set_state(request, REQUEST_QUEUED);
+    if (!request->stream)
+        access_log_response(request);
+    request_set_state(request, request->stream ? REQUEST_STREAMING : REQUEST_QUEUED);
     connection_enter_phase(&worker->timeouts, &connection_of(request)->timeout, PHASE_SENDING,
                            worker->clock.now_ms);
     return response_send(request->response, request->connection, request->id);
@@ -388,6 +398,8 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, cons
     case REQUEST_PARKED:
     case REQUEST_ABANDONED:
     case REQUEST_QUEUED:
+    case REQUEST_STREAMING:
+    case REQUEST_PAUSED:
         break;
     }
     return MHD_NO;
