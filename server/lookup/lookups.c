@@ -23,8 +23,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define OWN_CREDITS_DETAIL "the request's own limit (max_credits)"
-#define FIRST_GUESS_MS     30000 /* first estimate of a lookup's time: the submit takes about 26 s */
+#define REQUEST_LIMIT_DETAIL "the request's own limit (max_credits)"
+#define FIRST_GUESS_MS       30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 /* Two results arrived for one tracking id. The lookup has ended with the first, which may still be
  * being stored. */
@@ -219,7 +219,7 @@ static enum err check_request(struct lookups *lookups, struct lookup_request *re
 
     if (must_start && request->never_starts) {
         *ret_refusal = lookups_refusal(ERR_CREDITS_EXHAUSTED, 0);
-        ret_refusal->detail = OWN_CREDITS_DETAIL;
+        ret_refusal->detail = REQUEST_LIMIT_DETAIL;
         return ERR_CREDITS_EXHAUSTED;
     }
     enum err err = waiter_limit_acquire(lookups->waiters, request, lookups->clock->now_ms, &detail);

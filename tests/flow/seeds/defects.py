@@ -28,6 +28,7 @@ RECOVERY = "server/lookup/recovery.c"
 EXECUTE = "server/store/execute.c"
 CHOICE = "server/lookup/batching/batch_choice.c"
 MAINTENANCE = "server/lookup/maintenance.c"
+MESSAGES = "server/lookup/engine_messages.c"
 
 # name, file, text, its replacement
 DEFECTS = [
@@ -76,6 +77,7 @@ DEFECTS = [
     ("second-credits-refunded", PAYMENT,
      "        budget_commit(tools->budget, &task->credit);\n        task->credit = *second++;",
      "        budget_refund(tools->budget, &task->credit);\n        task->credit = *second++;"),
+    ("watch-outlives-its-request", MESSAGES, "    lookup_request_end_watches(request);\n", ""),
     ("slot-leaks", CHOICE, "        n += batch_is_in_slot(batch);",
      "        n += batch_is_in_slot(batch) || batch->tries > 1;"),
     ("a-paused-intent-is-sent", BATCH, "    if (!err && may_leave && may_pay && !must_wait) {",

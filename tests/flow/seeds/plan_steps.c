@@ -387,26 +387,13 @@ void plan_step(void)
         int weight;
         void (*run)(void);
     } steps[] = {
-        {30, step_ask},
-        {14, step_ask_together},
-        {6, step_leave},
-        {3, step_refresh},
-        {8, step_delete},
-        {3, step_find},
-        {14, step_upstream_fails},
-        {2, step_balance},
-        {3, plan_notify},
-        {4, plan_find_late},
-        {7, step_store},
-        {10, step_one_call},
-        {6, step_evict},
-        {4, step_race},
-        {5, step_store_breaks},
-        {2, step_other_deletes},
-        {2, step_not_taken},
-        {2, step_pause},
-        {2, step_reload},
-        {5, step_kill},
+        {30, step_ask},         {14, step_ask_together},   {6, step_leave},
+        {3, step_refresh},      {8, step_delete},          {3, step_find},
+        {8, plan_watch},        {14, step_upstream_fails}, {2, step_balance},
+        {3, plan_notify},       {4, plan_find_late},       {7, step_store},
+        {10, step_one_call},    {6, step_evict},           {4, step_race},
+        {5, step_store_breaks}, {2, step_other_deletes},   {2, step_not_taken},
+        {2, step_pause},        {2, step_reload},          {5, step_kill},
         {2, step_restart},
     };
     int all = 0;
