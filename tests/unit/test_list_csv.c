@@ -69,6 +69,17 @@ LOOP_TEST(list_csv_is_read_by_the_names_of_its_first_row, lists)
     list_check(LIST_CSV, lists[_i].body, lists[_i].text);
 }
 
+TEST(list_csv_quote_without_an_end_is_found_in_time)
+{
+    struct buf body autobuf = BUF_INIT((size_t)1 << 20);
+
+    buf_add_str(&body, "domain\nx.com\n\"y.com\n");
+    while (body.len < 200000)
+        buf_add_str(&body, "z.com\r\n");
+    list_check(LIST_CSV, body.data,
+               "x.com\nline 3: a row longer than 65536 bytes; is a quote not closed?\n");
+}
+
 /* An export may have long texts in columns that do not count. */
 TEST(list_csv_long_cell_in_an_ignored_column_is_skipped)
 {

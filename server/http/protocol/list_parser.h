@@ -31,7 +31,8 @@ enum err list_type_read(const char *content_type, enum list_type *ret_type, stru
 extern const char list_accept_post[];
 
 /* One entry. The slices are UTF-8 without NUL, borrowed from the body or the parser until the next
- * call. A JSON member that is null and a CSV cell that is blank count as not given. */
+ * call. A JSON member that is null and a CSV cell that is blank count as not given. Of a line of
+ * text, blanks at both ends are not part of the input. */
 struct list_entry {
     struct slice input;                  /* the domain as the caller sent it; "" if there is none */
     struct slice fields[QUESTION_PARTS]; /* `data` NULL = not given */

@@ -22,7 +22,7 @@ static enum err read_line(struct list_parser *parser, struct slice *ret_line, st
 
 enum err list_read_text(struct list_parser *parser, struct list_entry *entry, struct errmsg *why)
 {
-    struct slice line;
+    struct slice line = {NULL, 0};
     enum err err = read_line(parser, &line, why);
 
     if (err)
@@ -38,7 +38,7 @@ enum err list_read_text(struct list_parser *parser, struct list_entry *entry, st
 enum err list_read_ndjson(struct list_parser *parser, struct list_entry *entry, struct errmsg *why)
 {
     size_t number = parser->line;
-    struct slice line;
+    struct slice line = {NULL, 0};
     enum err err = read_line(parser, &line, why);
 
     if (err)
