@@ -181,7 +181,7 @@ struct watch_lookup_call {
                                     Else NULL, and: */
     char found_id[ID_TEXT];      /* "" = the request waits for the store, and has no lookup yet */
     char domain[DOMAIN_MAX + 1];
-    struct lookup_progress progress;
+    struct lookup_progress progress; /* also of a lookup that has ended while it was watched */
     /* Private to engine_find.c: */
     struct lookup_watch watch;
 };

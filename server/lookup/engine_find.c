@@ -140,8 +140,9 @@ static void was_watched(struct lookup_watch *watch, const struct lookup_view *vi
     if (!view->err && !view->result) {
         snprintf(watched->found_id, sizeof watched->found_id, "%s", view->id);
         snprintf(watched->domain, sizeof watched->domain, "%s", view->domain);
-        watched->progress = view->progress;
     }
+    if (!view->err)
+        watched->progress = view->progress;
     return_watched(&watched->call, view->err, view->result ? result_ref(view->result) : NULL);
 }
 

@@ -99,8 +99,10 @@ void lookup_watches_check(struct lookup_watch *watches)
 
 void lookup_watches_end(struct lookup *lookup, enum err err, const struct result *result)
 {
-    const struct lookup_view view = {.err = err, .result = result};
+    struct lookup_view view = {.err = err, .result = result};
 
+    if (result)
+        view.progress = lookup_progress(lookup);
     while (lookup->watches)
         finish(lookup->watches, &view);
 }

@@ -25,7 +25,7 @@ struct lookup_view {
     const struct result *result; /* how the lookup ended; else NULL, and unless `err`: */
     const char *id;              /* "" = the request waits for the store, and has no lookup yet */
     const char *domain;
-    struct lookup_progress progress; /* TASK_IDLE without a lookup */
+    struct lookup_progress progress; /* TASK_IDLE without a lookup; also of one that has ended */
 };
 
 struct lookup_watch;

@@ -254,6 +254,8 @@ TEST(watch_by_id_returns_the_result_when_it_is_recorded)
     expect_open();
     release();
     expect_result();
+    ck_assert_int_gt(watch.progress.timing.submit_ms, 0);
+    ck_assert_int_ge(watch.progress.elapsed_ms, 28000);
 }
 
 TEST(watch_by_id_returns_not_found_when_the_lookup_is_dropped)

@@ -161,14 +161,6 @@ LOOP_TEST(line_has_no_line_end_inside, inputs)
     json_free(json);
 }
 
-TEST(outcome_words_are_all_different)
-{
-    for (int i = 0; i < BULK_OUTCOMES; i++)
-        for (int j = 0; j < i; j++)
-            ck_assert_str_ne(bulk_outcome_word((enum bulk_outcome)i),
-                             bulk_outcome_word((enum bulk_outcome)j));
-}
-
 /* ---- events and text ---- */
 
 TEST(event_contains_the_line)

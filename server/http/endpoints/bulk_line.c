@@ -15,7 +15,7 @@
 #define LINE_MAX_BYTES ((size_t)8 << 20) /* the longest body of a result, and an input */
 #define OK_STATUS      200
 
-const char *bulk_outcome_word(enum bulk_outcome outcome)
+static const char *outcome_word(enum bulk_outcome outcome)
 {
     static const char *const words[BULK_OUTCOMES] = {
         [BULK_HIT] = "hit",       [BULK_STALE] = "stale",         [BULK_LOOKED_UP] = "looked-up",
@@ -65,7 +65,7 @@ void bulk_line_json(const struct bulk_line *line, struct buf *out)
         buf_add_str(out, ",");
     }
     buf_addf(out, "\"status\":%d,\"outcome\":\"%s\",\"charged\":\"%s\",", status_of(line),
-             bulk_outcome_word(line->outcome), charged_word(line->charged));
+             outcome_word(line->outcome), charged_word(line->charged));
     if (line->timing) {
         buf_add_str(out, "\"timing\":");
         timing_write_json(line->timing, TASK_ENDED, out);
@@ -134,7 +134,7 @@ static void add_ends(const struct bulk_line *line, struct row_ends *ends)
         add_company(line->result, &ends->before);
     buf_add_str(&ends->before, ",");
     buf_addf(&ends->after, ",%d,%s,%s,%s\r\n", status_of(line),
-             line->err ? err_row(line->err)->code : "", bulk_outcome_word(line->outcome),
+             line->err ? err_row(line->err)->code : "", outcome_word(line->outcome),
              charged_word(line->charged));
 }
 

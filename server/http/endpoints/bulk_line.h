@@ -29,9 +29,6 @@ struct bulk_line {
     const char *detail;          /* of the problem; NULL = its title */
 };
 
-/* Returns "hit", "stale", "looked-up", "joined", "duplicate", "rejected" or "failed". Static. */
-const char *bulk_outcome_word(enum bulk_outcome outcome);
-
 /* Appends a JSON object and one line end; there is no other line end in it. The lines of a document
  * are the same, with commas between them. */
 void bulk_line_json(const struct bulk_line *line, struct buf *out);
