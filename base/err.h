@@ -71,6 +71,7 @@ enum charged { CHARGED_NO, CHARGED_YES, CHARGED_MAYBE };
     X(TOO_BIG, "size limit exceeded")                                                              \
     X(SYNTAX, "syntax error")                                                                      \
     X(NO_ENTRY, "not found")                                                                       \
+    X(AGAIN, "not complete yet")                                                                   \
     X(CANCELLED, "request abandoned")                                                              \
     X(STORE_BUSY, "store in use by another process")                                               \
     X(STORE_DAMAGED, "store damaged")                                                              \

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/csv_write.h"
 #include "base/json.h"
 #include "base/mem.h"
 
@@ -69,26 +70,13 @@ static void add_text(struct buf *out, const struct result_email *emails, size_t 
         buf_addf(out, "%s\n", emails[i].email);
 }
 
-/* Appends a field by RFC 4180: quoted if needed, quotes doubled. */
-static void add_csv_field(struct buf *out, const char *s)
-{
-    if (!strpbrk(s, ",\"\r\n")) {
-        buf_add_str(out, s);
-        return;
-    }
-    buf_add_str(out, "\"");
-    for (; *s; s++)
-        buf_add(out, *s == '"' ? "\"\"" : s, *s == '"' ? 2 : 1);
-    buf_add_str(out, "\"");
-}
-
 static void add_csv(struct buf *out, const struct result_email *emails, size_t n)
 {
     buf_add_str(out, "email,status\r\n");
     for (size_t i = 0; i < n; i++) {
-        add_csv_field(out, emails[i].email);
+        csv_add_cell(out, emails[i].email);
         buf_add_str(out, ",");
-        add_csv_field(out, emails[i].status);
+        csv_add_cell(out, emails[i].status);
         buf_add_str(out, "\r\n");
     }
 }

@@ -169,7 +169,7 @@ def test_rate_limit_exceeded_is_429_also_for_hits(testbed, sim, keys):
         assert len(answers[200]) <= 3 * (2 + time.monotonic() - began)
     assert answers[200]
     refused = answers[429]
-    assert refused[0].problem(429, "quota-exceeded")
+    assert refused[0].problem(429, "rate-limited")
     assert refused[0].header("RateLimit-Policy") == '"second";q=3;w=1'
     assert refused[0].header("RateLimit") == '"second";r=0;t=1'
     assert refused[0].header("Retry-After") == "1"

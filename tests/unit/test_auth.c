@@ -120,7 +120,7 @@ TEST(auth_over_the_rate_limit_is_rejected)
     ck_assert_int_eq(auth_identify(clients, &here, &credentials, &client), ERR_OK);
     ck_assert_int_eq(auth_check_rate(client, 1000), ERR_OK);
     ck_assert_int_eq(auth_check_rate(client, 1000), ERR_OK);
-    ck_assert_int_eq(auth_check_rate(client, 1000), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(auth_check_rate(client, 1000), ERR_RATE_LIMITED);
     ck_assert_int_eq(auth_check_rate(client, 1500), ERR_OK);
     ck_assert_int_eq(auth_check_rate(NULL, 1000),
                      ERR_OK); /* a client without a valid key is rejected elsewhere */

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
+#include "http/auth/rate_limit.h"
 
 #include "tests/support/suite.h"
 #include <fcntl.h>
@@ -251,13 +252,9 @@ TEST(client_key_new_is_long_random_and_prefixed)
 static size_t count_admitted(const struct client *client, int64_t now_ms, size_t tries)
 {
     size_t n = 0;
-    int wait_s = 0;
 
     for (size_t i = 0; i < tries; i++)
-        if (client_admits(client, now_ms, &wait_s))
-            n++;
-        else
-            ck_assert_int_eq(wait_s, 1);
+        n += client_admits(client, now_ms);
     return n;
 }
 
@@ -272,6 +269,19 @@ TEST(rate_limit_admits_its_rate_per_second)
     ck_assert_uint_eq(count_admitted(client, 1200, 20), 1);
     ck_assert_uint_eq(count_admitted(client, 2200, 20), 5); /* an unused second is not saved */
     ck_assert_uint_eq(count_admitted(client, 99000, 20), 5);
+    clients_unref(clients);
+}
+
+static const char *const rates[] = {" rate=1", " rate=2", " rate=3", " rate=7", " rate=1000000"};
+
+LOOP_TEST(rate_limit_wait_is_long_enough_at_every_rate, rates)
+{
+    autofree char *line = line_of("a", "key-a", rates[_i]);
+    struct clients *clients = parse(line);
+    const struct client *client = clients_find(clients, slice("key-a"));
+
+    ck_assert_uint_eq(count_admitted(client, 1000, 1000001), (size_t)client->rate);
+    ck_assert(client_admits(client, 1000 + RATE_LIMIT_WAIT_S * INT64_C(1000)));
     clients_unref(clients);
 }
 

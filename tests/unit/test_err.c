@@ -14,7 +14,13 @@ static const struct {
     int status;
 } promised[] = {
     {ERR_MISSING_DOMAIN, "missing-domain", 400},
+    {ERR_INVALID_BODY, "invalid-body", 400},
+    {ERR_CANCELLED_LOOKUP, "cancelled", 409},
+    {ERR_LENGTH_REQUIRED, "length-required", 411},
+    {ERR_UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", 415},
     {ERR_PUBLIC_SUFFIX, "public-suffix", 422},
+    {ERR_RATE_LIMITED, "rate-limited", 429},
+    {ERR_QUOTA_EXCEEDED, "quota-exceeded", 429},
     {ERR_CREDITS_EXHAUSTED, "credits-exhausted", 402},
     {ERR_INTERNAL, "internal", 500},
     {ERR_UPSTREAM_OUTCOME_UNKNOWN, "upstream-outcome-unknown", 502},
@@ -62,8 +68,8 @@ RANGE_TEST(err_caused_by_the_caller_is_not_charged, ERR_OK + 1, ERR_PUBLIC_END)
 
 TEST(err_without_a_row_is_exposed_as_internal)
 {
-    static const enum err rowless[] = {ERR_OK,     ERR_PUBLIC_END, ERR_SYSTEM,   ERR_TOO_BIG,
-                                       ERR_SYNTAX, ERR_NO_ENTRY,   ERR_CANCELLED};
+    static const enum err rowless[] = {ERR_OK,     ERR_PUBLIC_END, ERR_SYSTEM, ERR_TOO_BIG,
+                                       ERR_SYNTAX, ERR_NO_ENTRY,   ERR_AGAIN,  ERR_CANCELLED};
 
     for (size_t i = 0; i < ARRAY_LEN(rowless); i++)
         ck_assert_int_eq((int)err_row(rowless[i])->err, (int)ERR_INTERNAL);

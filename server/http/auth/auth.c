@@ -98,7 +98,5 @@ enum err auth_identify(const struct clients *clients, const struct auth_policy *
 
 enum err auth_check_rate(const struct client *client, int64_t now_ms)
 {
-    int wait_s;
-
-    return client && !client_admits(client, now_ms, &wait_s) ? ERR_QUOTA_EXCEEDED : ERR_OK;
+    return client && !client_admits(client, now_ms) ? ERR_RATE_LIMITED : ERR_OK;
 }

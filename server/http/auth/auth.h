@@ -53,8 +53,8 @@ enum err auth_identify(const struct clients *clients, const struct auth_policy *
  * names the header. */
 const char *auth_denial(const struct auth_policy *policy, const struct credentials *credentials);
 
-/* Counts one request of that client, who may be NULL. Returns ERR_QUOTA_EXCEEDED if its rate limit
- * is exceeded. */
+/* Counts one request of that client, who may be NULL. Returns ERR_RATE_LIMITED if its rate limit is
+ * exceeded. */
 enum err auth_check_rate(const struct client *client, int64_t now_ms);
 
 #endif

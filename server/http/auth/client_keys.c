@@ -360,7 +360,7 @@ const struct client *clients_find(const struct clients *clients, struct slice ke
     return found;
 }
 
-bool client_admits(const struct client *client, int64_t now_ms, int *ret_wait_s)
+bool client_admits(const struct client *client, int64_t now_ms)
 {
-    return !client->rate || rate_limit_admits(client->rate_limit, client->rate, now_ms, ret_wait_s);
+    return !client->rate || rate_limit_admits(client->rate_limit, client->rate, now_ms);
 }

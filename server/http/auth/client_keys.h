@@ -62,8 +62,8 @@ size_t clients_count(const struct clients *clients);
  * every key, also for an empty one, and compares with every client without stopping early. */
 const struct client *clients_find(const struct clients *clients, struct slice key);
 
-/* Counts one request of the client. Returns false if its rate limit is exceeded; *ret_wait_s is
- * then the number of seconds until the next request is allowed, at least 1. */
-bool client_admits(const struct client *client, int64_t now_ms, int *ret_wait_s);
+/* Counts one request of the client. Returns false if its rate limit is exceeded; the next request
+ * is allowed RATE_LIMIT_WAIT_S later (rate_limit.h) at the latest. */
+bool client_admits(const struct client *client, int64_t now_ms);
 
 #endif

@@ -36,7 +36,7 @@ void rate_limit_unref(struct rate_limit *limit)
         free(limit);
 }
 
-bool rate_limit_admits(struct rate_limit *limit, int64_t rate, int64_t now_ms, int *ret_wait_s)
+bool rate_limit_admits(struct rate_limit *limit, int64_t rate, int64_t now_ms)
 {
     int64_t now_us = now_ms * 1000, step_us = MICROSECOND / rate;
     int64_t ahead_us = step_us * (rate - 1);
@@ -45,10 +45,8 @@ bool rate_limit_admits(struct rate_limit *limit, int64_t rate, int64_t now_ms, i
 
     for (;;) {
         int64_t from_us = due_us > now_us ? due_us : now_us;
-        if (from_us - now_us > ahead_us) {
-            *ret_wait_s = 1; /* at most: due_us is ahead by less than a second and one step */
+        if (from_us - now_us > ahead_us) /* by at most one step, which is at most a second */
             return false;
-        }
         if (atomic_compare_exchange_weak_explicit(due, &due_us, from_us + step_us,
                                                   memory_order_relaxed, memory_order_relaxed))
             return true;

@@ -3,6 +3,7 @@
 #include "http/core/reply.h"
 
 #include "base/mem.h"
+#include "http/auth/rate_limit.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -64,7 +65,7 @@ void reply_quota(struct reply *reply, const struct quota_status *quota)
 void reply_rate_exceeded(struct reply *reply, int64_t rate)
 {
     reply_header(reply, "RateLimit-Policy", "\"second\";q=%lld;w=1", (long long)rate);
-    reply_text(reply, "RateLimit", "\"second\";r=0;t=1");
+    reply_header(reply, "RateLimit", "\"second\";r=0;t=%d", RATE_LIMIT_WAIT_S);
 }
 
 const char *reply_value(const struct reply *reply, size_t i)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/auth/client_keys.h"
+#include "http/auth/rate_limit.h"
 #include "http/core/app.h"
 #include "http/core/problem.h"
 
@@ -115,11 +116,11 @@ void router_reject(struct request *request, enum err err)
 
     if (err == ERR_UNAUTHORIZED) {
         problem.detail = "send exactly one API key in Authorization: Bearer or X-API-Key";
-    } else if (err == ERR_QUOTA_EXCEEDED) {
+    } else if (err == ERR_RATE_LIMITED) {
         snprintf(rate, sizeof rate, "rate limit of %" PRId64 " requests per second exceeded",
                  client->rate);
         problem.detail = rate;
-        problem.retry_after_s = 1;
+        problem.retry_after_s = RATE_LIMIT_WAIT_S;
     } else if (!client) {
         problem.detail = request_denial(request);
     } else {
@@ -128,7 +129,7 @@ void router_reject(struct request *request, enum err err)
     problem_reply(request, &problem, &reply);
     if (err == ERR_UNAUTHORIZED)
         reply_text(&reply, "WWW-Authenticate", "Bearer");
-    else if (err == ERR_QUOTA_EXCEEDED)
+    else if (err == ERR_RATE_LIMITED)
         reply_rate_exceeded(&reply, client->rate);
     request_reply(request, &reply);
 }

@@ -2,14 +2,13 @@
 /* query.c - see query.h. */
 #include "http/protocol/query.h"
 
-#include "base/edit_distance.h"
+#include "http/protocol/unknown_name.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-#define NAME_ECHO      32 /* an unknown name is repeated up to this length */
-#define SECONDS_DIGITS 9  /* longer values are not plausible */
+#define SECONDS_DIGITS 9 /* longer values are not plausible */
 
 /* ---- values ---- */
 
@@ -40,42 +39,17 @@ static bool read_value(enum query_type type, struct slice value, void *member)
     return read_flag(value, member);
 }
 
-/* ---- the nearest known name ---- */
+/* ---- unknown names ---- */
 
-static const char *nearest(const struct query *query, struct slice name)
+static enum err reject_unknown(const struct query *query, struct slice name)
 {
-    const char *best = NULL;
-    size_t best_distance = name.len / 2 + 1; /* a more distant name is no help */
+    const char *names[QUERY_PARAMETERS_MAX];
 
-    for (size_t i = 0; i < query->n_parameters; i++) {
-        size_t d = edit_distance(name, query->table[i].name);
-        if (d < best_distance) {
-            best_distance = d;
-            best = query->table[i].name;
-        }
-    }
-    return best;
-}
-
-static bool is_plain(struct slice name)
-{
-    for (size_t i = 0; i < name.len; i++)
-        if (name.data[i] < 0x20 || name.data[i] > 0x7e || name.data[i] == '\'')
-            return false;
-    return name.len >= 1 && name.len <= NAME_ECHO;
-}
-
-static enum err reject_unknown(struct query *query, struct slice name)
-{
-    const char *hint = is_plain(name) ? nearest(query, name) : NULL;
-
-    if (!is_plain(name))
-        errmsg_set(query->errmsg, "the query contains an invalid parameter name");
-    else if (hint)
-        errmsg_set(query->errmsg, "unknown parameter '%.*s'; did you mean '%s'?", (int)name.len,
-                   name.data, hint);
-    else
-        errmsg_set(query->errmsg, "unknown parameter '%.*s'", (int)name.len, name.data);
+    for (size_t i = 0; i < query->n_parameters; i++)
+        names[i] = query->table[i].name;
+    unknown_name_explain(
+        &(struct known_names){"the query", "parameter", names, query->n_parameters}, name,
+        query->errmsg);
     return ERR_UNKNOWN_PARAMETER;
 }
 

@@ -27,10 +27,12 @@ struct query_parameter {
     const char *problem; /* the message for an invalid value; NULL for QUERY_TEXT */
 };
 
+#define QUERY_PARAMETERS_MAX 32
+
 /* The caller sets all members; `given` starts at zero. */
 struct query {
     const struct query_parameter *table;
-    size_t n_parameters;   /* rows of the table, at most 32 */
+    size_t n_parameters;   /* rows of the table, at most QUERY_PARAMETERS_MAX */
     void *values;          /* the struct with the members, which holds the defaults */
     struct errmsg *errmsg; /* set on failure */
     unsigned given;        /* one bit per row that the request contains */
