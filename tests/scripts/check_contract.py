@@ -142,7 +142,7 @@ AGREEING = {
 """,
     "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
 """,
-    "server/http/endpoints/emails_query.c": """{"domain", QUERY_TEXT, 0}, {"wait", QUERY_SECONDS, 1},
+    "server/http/endpoints/emails_query.c": """{"domain", QUERY_TEXT, 0}, {"wait", QUERY_NUMBER, 1},
 """,
     "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", 0, 0, "ADDR", "where", false},
 {"--insecure", FLAG, FIELD(insecure), NULL, 0, 0, NULL, "how", true},

@@ -14,16 +14,6 @@
 #define NOTE_TEXT    64
 #define LATE_RETRY_S 5
 
-void emails_write_preferences(const struct emails_query *query, bool is_async,
-                              char text[static PREFERENCES_TEXT])
-{
-    size_t len = (size_t)snprintf(text, PREFERENCES_TEXT, "%s", is_async ? "respond-async" : "");
-
-    if (query->names_wait)
-        snprintf(text + len, PREFERENCES_TEXT - len, "%swait=%lld", is_async ? ", " : "",
-                 (long long)(query->wait_ms / 1000));
-}
-
 static void note(struct request *request, enum metrics_outcome outcome, const char *word,
                  const char *lookup_id, enum charged charged)
 {
@@ -170,7 +160,7 @@ static void reply_fallback(struct request *request, const struct emails_query *q
     const struct answer_notes notes = {
         .cache_status = cache_status, .preference_applied = preferences, .timing = line.timing};
 
-    emails_write_preferences(query, false, preferences);
+    emails_query_preferences(query, false, preferences);
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
              err_row(outcome->err)->status, (long long)clock_floor_s(left_ms));
     reply_result(request, query, outcome->fallback, &line, &notes);
@@ -204,7 +194,7 @@ static void reply_looked_up(struct request *request, const struct emails_query *
                                        .allowance = &outcome->allowance,
                                        .timing = line.timing};
 
-    emails_write_preferences(query, is_async, preferences);
+    emails_query_preferences(query, is_async, preferences);
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=%s%s%s", forward_word(outcome->miss),
              outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");
     if (!outcome->err)
@@ -242,7 +232,7 @@ void emails_reply_late(struct request *request, const struct emails_query *query
                                        .preference_applied = preferences};
 
     problem.retry_after_s = LATE_RETRY_S;
-    emails_write_preferences(query, false, preferences);
+    emails_query_preferences(query, false, preferences);
     note(request, only_cached ? CACHE_REFUSED : CACHE_MISS, err_row(problem.err)->code, NULL,
          problem.charged);
     answer_problem(request, &problem, &notes);

@@ -72,7 +72,7 @@ static void begin(struct events *events)
     const struct stream_notes notes = {events->watch.found_id, preferences};
 
     if (events->is_waiting)
-        emails_write_preferences(&events->wait.query, false, preferences);
+        emails_query_preferences(&events->wait.query, false, preferences);
     events->stream =
         result_stream_start(TAKE(events->request), events->format, &notes, &owner, events);
     if (!events->stream)

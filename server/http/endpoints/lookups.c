@@ -23,8 +23,7 @@ struct lookup_parameters {
 
 static const struct query_parameter table[] = {
     {"format", QUERY_FORMAT, offsetof(struct lookup_parameters, format), FORMAT_PROBLEM},
-    {"wait", QUERY_SECONDS, offsetof(struct lookup_parameters, wait_s),
-     "'wait' must be an integer number of seconds, such as 30"},
+    {"wait", QUERY_NUMBER, offsetof(struct lookup_parameters, wait_s), WAIT_PROBLEM},
 };
 
 /* Reads the format, and how long a stream waits. */
