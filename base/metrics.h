@@ -87,6 +87,7 @@ struct metrics {
     struct duration_histogram http_durations[METRICS_ROUTES];
     uint64_t cache_outcomes[CACHE_OUTCOMES];
     uint64_t http_connections; /* a gauge: each worker counts its own */
+    uint64_t http_streams;     /* the same, of streams */
     uint64_t http_connections_refused[CONNECTIONS_REFUSED]; /* by the limit that was reached */
     uint64_t
         notifications[NOTIFICATIONS]; /* workers count the rejected ones, the engine the rest */

@@ -203,6 +203,7 @@ static int start_listener(struct daemon *d)
                                   .cache = d->cache,
                                   .health = &d->health,
                                   .takes_notifications = c->notify_url != NULL,
+                                  .max_streams = (size_t)c->max_streams,
                                   .limits = reload_limits_of(c),
                                   .clients = d->policy.clients,
                                   .tls = d->policy.tls,

@@ -88,6 +88,8 @@ const struct option options[] = {
      "longest wait a request may ask for", true, WAITING},
     {"--max-waiters", COUNT, FIELD(max_waiters), "10000", 1, 1000000, "N",
      "concurrently waiting requests; more get 503", false, WAITING},
+    {"--max-streams", COUNT, FIELD(max_streams), "256", 1, 100000, "N",
+     "concurrent streamed responses; more get 503", false, WAITING},
     {"--cache-size", SIZE, FIELD(cache_bytes), "64MiB", MIB, MIB << 20, "SIZE",
      "memory for cached results", false, CACHING},
     {"--ttl-found", TIME, FIELD(ttl_found_ms), "30d", 0, 3650 * DAY, "TIME",

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/core/app.h"
+#include "http/core/stream.h"
 #include "http/core/worker.h"
 #include "http/net/connection_limit.h"
 #include "os/inherited_socket.h"
@@ -267,6 +268,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
         .drain_ms = options->drain_ms,
         .head_grace_ms = options->head_grace_ms,
         .interim_ms = options->interim_ms,
+        .heartbeat_ms = options->heartbeat_ms ? options->heartbeat_ms : STREAM_HEARTBEAT_MS,
         .idle_ms = options->idle_ms,
         .leaves_queue = options->inherited != NULL,
     };

@@ -32,6 +32,7 @@ struct listener_options {
     int64_t drain_ms;            /* maximum time to send responses at shutdown */
     int64_t head_grace_ms;       /* of it, for heads that have begun to arrive, or may soon */
     int64_t interim_ms;          /* before a half-closed client is probed again; at least 1 */
+    int64_t heartbeat_ms;        /* of a stream without a byte; 0 = STREAM_HEARTBEAT_MS */
     int64_t idle_ms;             /* longest sleep of each worker; 0 = only the built-in bound */
 };
 

@@ -16,6 +16,7 @@
 #include "base/inbox.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/lookup_request.h"
+#include "lookup/lookup_watch.h"
 #include "lookup/money/budget.h"
 #include "lookup/records/results.h"
 #include "lookup/status.h"
@@ -164,22 +165,25 @@ struct find_lookup_call {
 engine_call_fn engine_find_lookup;
 
 /* Watches a lookup: returns when it enters another phase than `seen`, when it ends or is dropped,
- * or at `until_ms`, whichever comes first. The lookup is the one that the request with `ticket`
- * waits for, or, if `ticket` is 0, the one with `id`. */
+ * when the engine has drained, or at `until_ms`, whichever comes first; but not before the store
+ * has answered, if memory does not know the id. TASK_ENDED does not count as a phase. The lookup is
+ * the one that the request with `ticket` waits for, or, if `ticket` is 0, the one with `id`. */
 struct watch_lookup_call {
     struct engine_call call;
     uint64_t ticket;
     char id[ID_TEXT];
-    enum task_phase seen; /* TASK_IDLE returns immediately */
+    enum task_phase seen; /* TASK_IDLE returns as soon as there is a lookup */
     int64_t until_ms;     /* monotonic */
     /* Results: */
     enum err err;                /* ERR_NOT_FOUND: unknown or expired, or the request has ended;
-                                    ERR_STORAGE_UNAVAILABLE */
+                                    ERR_DRAINING, by the id; ERR_STORAGE_UNAVAILABLE */
     const struct result *result; /* of a finished lookup, found by its id; the caller releases it.
                                     Else NULL, and: */
-    char found_id[ID_TEXT];
+    char found_id[ID_TEXT];      /* "" = the request waits for the store, and has no lookup yet */
     char domain[DOMAIN_MAX + 1];
-    struct lookup_progress progress;
+    struct lookup_progress progress; /* also of a lookup that has ended while it was watched */
+    /* Private to engine_find.c: */
+    struct lookup_watch watch;
 };
 engine_call_fn engine_watch_lookup;
 

@@ -3,17 +3,14 @@
  * them.
  *
  * A call that needs the store is returned when the store has answered, and at the latest after
- * CALL_MS. What the store was asked for lives in an object of its own, so that it may take
+ * ENGINE_CALL_MS. What the store was asked for lives in an object of its own, so that it may take
  * longer. */
 #include "lookup/engine_state.h"
 
 #include "base/mem.h"
-#include "lookup/lookups.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define CALL_MS INT64_C(5000)
 
 static void return_call(struct message *message)
 {
@@ -38,80 +35,6 @@ void engine_post(struct engine *engine, struct engine_call *call)
 {
     call->engine = engine;
     inbox_post(engine->inbox, &call->message, run_call);
-}
-
-/* ---- a lookup by its id ---- */
-
-struct finding {
-    struct engine *engine;
-    struct find_lookup_call *find; /* NULL: it was returned at its deadline */
-    struct lookup_read read;
-    struct timer deadline;
-};
-
-static bool find_in_memory(const struct engine *engine, struct find_lookup_call *find)
-{
-    const char *domain = lookups_find(engine->lookups, find->id, &find->progress);
-
-    find->err = ERR_OK;
-    if (domain) {
-        snprintf(find->domain, sizeof find->domain, "%s", domain);
-        return true;
-    }
-    find->result = finished_find(engine->results.finished, find->id);
-    return find->result && result_ref(find->result);
-}
-
-/* Memory is newer: the lookup may have been resumed or settled since the store was read. */
-static void take_stored(const struct finding *finding)
-{
-    struct find_lookup_call *find = finding->find;
-    enum err err = finding->read.err;
-
-    if (find_in_memory(finding->engine, find))
-        return;
-    find->err = err == ERR_NO_ENTRY ? ERR_NOT_FOUND : err;
-    if (err)
-        return;
-    find->result = result_ref(finding->read.result);
-    finished_add(finding->engine->results.finished, find->id, find->result);
-}
-
-static void lookup_was_read(struct lookup_read *read)
-{
-    autofree struct finding *finding = container_of(read, struct finding, read);
-
-    if (finding->find) {
-        take_stored(finding);
-        timer_disarm(&finding->engine->timers, &finding->deadline);
-        engine_call_return(&finding->find->call);
-    }
-    result_unref(read->result);
-}
-
-static void finding_is_late(struct timer *timer)
-{
-    struct finding *finding = container_of(timer, struct finding, deadline);
-    struct find_lookup_call *find = TAKE(finding->find);
-
-    find->err = ERR_STORAGE_UNAVAILABLE;
-    engine_call_return(&find->call);
-}
-
-void engine_find_lookup(struct engine *engine, struct engine_call *call)
-{
-    struct find_lookup_call *find = container_of(call, struct find_lookup_call, call);
-
-    if (find_in_memory(engine, find)) {
-        engine_call_return(call);
-        return;
-    }
-    struct finding *finding = xcalloc(1, sizeof *finding);
-    finding->engine = engine;
-    finding->find = find;
-    finding->read.done = lookup_was_read;
-    timer_arm(&engine->timers, &finding->deadline, engine->clock.now_ms + CALL_MS, finding_is_late);
-    reads_find_lookup(engine->results.reads, find->id, &finding->read);
 }
 
 /* ---- a deletion ---- */
@@ -211,7 +134,7 @@ void engine_forget_domain(struct engine *engine, struct engine_call *call)
     forgetting->engine = engine;
     forgetting->forget = forget;
     forgetting->stored.done = was_stored;
-    timer_arm(&engine->timers, &forgetting->deadline, engine->clock.now_ms + CALL_MS,
+    timer_arm(&engine->timers, &forgetting->deadline, engine->clock.now_ms + ENGINE_CALL_MS,
               forgetting_is_late);
     if (!precondition_is_given(&forget->precondition)) {
         start_deletion(forgetting);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/secret.h"
+#include "lookup/lookup_watch.h"
 #include "lookup/lookups.h"
 #include "model/question.h"
 
@@ -36,10 +37,11 @@ void engine_end_request(struct lookup_request *request, const struct outcome *ou
     full.fallback = has_failed ? fallback : NULL;
     full.allowance = budget_allowance(engine->budget, &request->account);
     waiter_limit_release(&engine->waiters, request);
-    if (outcome->err == ERR_CANCELLED) {
+    if (outcome->err == ERR_CANCELLED && !request->is_listed) {
         engine->n_abandoned++;
         metrics_add(&metrics_mine()->waiters_abandoned, 1);
     }
+    lookup_request_end_watches(request);
     request->done(request, &full);
     result_unref(fallback);
 }

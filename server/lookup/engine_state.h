@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* engine_state.h - private state of the engine, shared by engine.c, engine_messages.c and
- * engine_calls.c.
+/* engine_state.h - private state of the engine, shared by engine.c, engine_messages.c,
+ * engine_calls.c and engine_find.c.
  *
  * engine_new() fills the members before the thread runs. Then only that thread touches them, with
  * these exceptions: any thread may post to `inbox`, draw from `next_ticket`, count a message in
@@ -20,6 +20,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+
+/* After it, a call is returned without the store. */
+#define ENGINE_CALL_MS INT64_C(5000)
 
 /* While draining, nothing is paid for and waiters keep waiting; once drained, no waiter is left. */
 enum engine_stage { ENGINE_RUNNING, ENGINE_DRAINING, ENGINE_DRAINED };

@@ -27,6 +27,7 @@
 struct engine;
 struct lookup;
 struct lookup_request;
+struct lookup_watch;
 struct question;
 struct recalls;
 struct result;
@@ -71,8 +72,9 @@ static inline struct outcome outcome_of(enum err err)
  * the call (result_ref() keeps its results). */
 typedef void lookup_done_fn(struct lookup_request *request, const struct outcome *outcome);
 
-/* Engine thread. The lookup that the request waits for has entered another phase. Must not end the
- * request. */
+/* Engine thread. The request has joined or started a lookup that is in this phase, or its lookup
+ * has entered the phase; never TASK_ENDED, which `done` follows. Must neither end nor start a
+ * request: a batch may be in the middle of a change. */
 typedef void lookup_moved_fn(struct lookup_request *request, enum task_phase phase);
 
 struct lookup_request {
@@ -96,6 +98,7 @@ struct lookup_request {
     enum miss_reason miss;
     const struct result *fallback; /* owned reference, or NULL */
     struct waiter_count *slot;     /* of waiter_limit.c; NULL = none */
+    struct lookup_watch *watches;  /* of lookup_watch.c */
     /* Private to recalls.c, and then to lookups.c, while the request waits there: */
     struct timer deadline;
     UT_hash_handle hh; /* by ticket */

@@ -10,10 +10,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
-#include "lookup/batching/batch.h"
 #include "lookup/batching/batcher.h"
-#include "lookup/lookup_ending.h"
-#include "lookup/lookup_promise.h"
+#include "lookup/batching/circuit_breaker.h"
+#include "lookup/lookups_state.h"
 #include "lookup/records/results.h"
 #include "lookup/waiter_limit.h"
 #include "model/question.h"
@@ -24,34 +23,8 @@
 #include <string.h>
 #include <utlist.h>
 
-#define FIRST_GUESS_MS 30000 /* first estimate of a lookup's time: the submit takes about 26 s */
-
-struct lookup {
-    struct lookups *owner;
-    char id[ID_TEXT];
-    char account[ACCOUNT_NAME_MAX + 1]; /* of the request that started it; pays */
-    struct question *question;          /* its key is the key in the table */
-    struct task task;
-    struct lookup_request *requests; /* that wait for it */
-    size_t n_requests;
-    int64_t started_ms;
-    bool is_first;               /* nothing was stored when it started */
-    bool promised;               /* a client was asked to retry later: never drop it */
-    struct lookup_ending ending; /* once its task has ended */
-    UT_hash_handle hh, hh_id;
-};
-
-struct lookups {
-    const struct clock *clock;
-    struct timers *timers;
-    const struct results *results;
-    struct batcher *batcher;
-    lookup_done_fn *end;
-    struct waiter_limit *waiters;
-    struct lookup *table, *by_id;
-    struct lookup_request *waiting; /* all waiting requests, by ticket */
-    int64_t expected_ms;            /* moving average of the time that lookups took */
-};
+#define REQUEST_LIMIT_DETAIL "the request's own limit (max_credits)"
+#define FIRST_GUESS_MS       30000 /* first estimate of a lookup's time: the submit takes about 26 s */
 
 /* Two results arrived for one tracking id. The lookup has ended with the first, which may still be
  * being stored. */
@@ -79,6 +52,7 @@ struct lookups *lookups_new(const struct lookup_tools *tools)
 
 static void lookup_free(struct lookup *lookup)
 {
+    lookup_watches_end(lookup, ERR_NOT_FOUND, NULL);
     lookup_ending_done(&lookup->ending);
     question_free(lookup->question);
     free(lookup);
@@ -109,161 +83,6 @@ void lookups_free(struct lookups *lookups)
     free(lookups);
 }
 
-static int seconds_until(const struct lookups *lookups, int64_t until_ms)
-{
-    return (int)clock_ceil_s(until_ms - lookups->clock->now_ms);
-}
-
-static struct lookup_progress progress_of(const struct lookup *lookup)
-{
-    const struct lookups *lookups = lookup->owner;
-    int left_s = seconds_until(lookups, lookup->started_ms + lookups->expected_ms);
-
-    left_s = left_s < 1 ? 1 : left_s > 60 ? 60 : left_s;
-    return (struct lookup_progress){.phase = batch_task_phase(&lookup->task),
-                                    .elapsed_ms = lookups->clock->now_ms - lookup->started_ms,
-                                    .expected_ms = lookups->expected_ms,
-                                    .retry_after_s = left_s};
-}
-
-/* ---- waiting ---- */
-
-static struct outcome refusal(enum err err, int retry_after_s)
-{
-    struct outcome outcome = outcome_of(err);
-
-    outcome.retry_after_s = retry_after_s;
-    return outcome;
-}
-
-static void detach(struct lookup_request *request)
-{
-    struct lookup *lookup = request->lookup;
-
-    HASH_DEL(lookup->owner->waiting, request);
-    DL_DELETE(lookup->requests, request);
-    lookup->n_requests--;
-    timer_disarm(lookup->owner->timers, &request->deadline);
-    request->lookup = NULL;
-}
-
-/* Returns whether a lookup that the upstream has accepted is collected after a kill. */
-static bool is_recorded(const struct lookups *lookups)
-{
-    return store_is_durable(lookups->results->store) &&
-           journal_is_written(lookups->results->journal);
-}
-
-/* Returns whether a client that leaves now was or may be charged for the lookup. */
-static enum charged charged_so_far(const struct lookup *lookup)
-{
-    if (lookup->ending.has_begun)
-        return lookup->ending.outcome.err ? lookup->ending.outcome.charged : CHARGED_YES;
-    return batch_task_is_unsent(&lookup->task) ? CHARGED_NO : CHARGED_MAYBE;
-}
-
-/* Drops a lookup without requests, unless it was promised or its task has ended. */
-static void drop_unwanted(struct lookup *lookup)
-{
-    if (!lookup->requests && !lookup->promised && !lookup->ending.has_begun)
-        batcher_abandon(lookup->owner->batcher, &lookup->task); /* may free the lookup */
-}
-
-static struct outcome promise(const struct lookup *lookup)
-{
-    struct outcome outcome = outcome_of(ERR_STILL_PROCESSING);
-
-    outcome.detail = lookup_promise(lookup->task.phase, is_recorded(lookup->owner));
-    outcome.charged = charged_so_far(lookup);
-    outcome.progress = progress_of(lookup);
-    outcome.retry_after_s = outcome.progress.retry_after_s;
-    memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    return outcome;
-}
-
-/* While the journal is unusable, only a lookup that was sent or promised continues. */
-static void deadline_is_over(struct timer *timer)
-{
-    struct lookup_request *request = container_of(timer, struct lookup_request, deadline);
-    struct lookup *lookup = request->lookup;
-    struct lookups *lookups = lookup->owner;
-    bool continues = lookup->promised || journal_state(lookups->results->journal).is_usable ||
-                     !batch_task_is_unsent(&lookup->task);
-    struct outcome outcome =
-        continues ? promise(lookup) : refusal(ERR_STORAGE_UNAVAILABLE, JOURNAL_RETRY_S);
-
-    outcome.collapsed = request->collapsed;
-    lookup->promised = lookup->promised || continues;
-    detach(request);
-    drop_unwanted(lookup);
-    lookups->end(request, &outcome);
-}
-
-static void attach(struct lookup *lookup, struct lookup_request *request, bool collapsed)
-{
-    struct lookups *lookups = lookup->owner;
-
-    request->lookup = lookup;
-    lookup->task.is_abandoned = false; /* it may not have been dropped yet */
-    request->collapsed = collapsed;
-    request->deadline = (struct timer){0};
-    DL_APPEND(lookup->requests, request);
-    lookup->n_requests++;
-    HASH_ADD(hh, lookups->waiting, ticket, sizeof request->ticket, request);
-    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms, deadline_is_over);
-}
-
-void lookups_abandon(struct lookups *lookups, uint64_t ticket)
-{
-    struct outcome outcome = outcome_of(ERR_CANCELLED);
-    struct lookup_request *request;
-
-    HASH_FIND(hh, lookups->waiting, &ticket, sizeof ticket, request);
-    if (!request)
-        return;
-    struct lookup *lookup = request->lookup;
-    outcome.charged = charged_so_far(lookup);
-    memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-    detach(request);
-    drop_unwanted(lookup);
-    lookups->end(request, &outcome);
-}
-
-/* Detaches all requests of a lookup and returns them as a list. */
-static struct lookup_request *detach_all(struct lookup *lookup)
-{
-    struct lookup_request *list = NULL, *request;
-
-    while ((request = lookup->requests)) {
-        detach(request);
-        DL_APPEND(list, request);
-    }
-    return list;
-}
-
-static void end_all(struct lookups *lookups, struct lookup_request *list, struct outcome outcome)
-{
-    struct lookup_request *request, *next;
-
-    DL_FOREACH_SAFE (list, request, next) {
-        outcome.collapsed = request->collapsed;
-        lookups->end(request, &outcome);
-    }
-}
-
-void lookups_drain(struct lookups *lookups, enum err err)
-{
-    struct outcome outcome = outcome_of(err);
-    struct lookup *lookup, *next;
-
-    HASH_ITER (hh, lookups->table, lookup, next) {
-        outcome.charged = charged_so_far(lookup);
-        outcome.detail = lookup_promise_at_stop(lookup->task.phase, is_recorded(lookups));
-        memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
-        end_all(lookups, detach_all(lookup), outcome);
-    }
-}
-
 /* ---- the lookups ---- */
 
 static void deliver(struct lookup *lookup)
@@ -274,11 +93,13 @@ static void deliver(struct lookup *lookup)
     lookup_ending_conclude(&lookup->ending, took_ms, lookup->n_requests);
     struct outcome outcome = lookup->ending.outcome;
     const struct result *result = result_ref(outcome.result);
+    outcome.timing = task_timing(&lookup->task, lookups->clock->now_ms);
     if (!outcome.err)
         lookups->expected_ms += (took_ms - lookups->expected_ms) / 8;
-    struct lookup_request *list = detach_all(lookup);
+    lookup_watches_end(lookup, ERR_OK, result);
+    struct lookup_request *list = lookup_detach_all(lookup);
     remove_and_free(lookup);
-    end_all(lookups, list, outcome);
+    lookup_end_all(lookups, list, outcome);
     result_unref(result);
 }
 
@@ -310,7 +131,8 @@ static struct lookup *lookup_new(struct lookups *lookups, struct question *quest
     lookup->task = (struct task){.question = question,
                                  .lookup_id = lookup->id,
                                  .payer = {lookup->account, ACCOUNT_NO_QUOTA, 1},
-                                 .done = lookup_ended};
+                                 .done = lookup_ended,
+                                 .moved = lookup_moved};
     return lookup;
 }
 
@@ -332,12 +154,12 @@ static enum err check_cooldown(const struct lookups *lookups, const struct quest
     enum err err = cooldown_check(lookups->results->cooldowns, question->key, &detail, &until_ms);
 
     if (err) {
-        *ret_refusal = refusal(err, seconds_until(lookups, until_ms));
+        *ret_refusal = lookups_refusal(err, lookups_seconds_until(lookups, until_ms));
         ret_refusal->detail = detail;
         ret_refusal->charged = CHARGED_MAYBE;
     } else if (cooldowns_count(lookups->results->cooldowns) >= COOLDOWNS_MAX) {
         err = ERR_OVERLOADED;
-        *ret_refusal = refusal(err, batcher_overloaded_s(lookups->batcher));
+        *ret_refusal = lookups_refusal(err, batcher_overloaded_s(lookups->batcher));
     }
     return err;
 }
@@ -360,9 +182,10 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
     lookup->is_first = request->miss == MISS_ABSENT;
     lookup->task.payer.quota = request->account.quota;
     lookup->task.payer.weight = request->account.weight;
+    lookup->task.is_listed = request->is_listed;
     err = batcher_add(lookups->batcher, &lookup->task, wait_ms, &retry_after_s);
     if (err) {
-        *ret_refusal = refusal(err, retry_after_s);
+        *ret_refusal = lookups_refusal(err, retry_after_s);
         if (err == ERR_CREDITS_EXHAUSTED)
             ret_refusal->detail = credits_detail(lookups);
         lookup_free(lookup);
@@ -388,25 +211,42 @@ bool lookups_finds_first(const struct lookups *lookups, const unsigned char key[
     return lookup && lookup->is_first;
 }
 
+/* Returns ERR_OK if the request may wait for a lookup, and start it; else fills *ret_refusal. */
+static enum err check_request(struct lookups *lookups, struct lookup_request *request,
+                              bool must_start, struct outcome *ret_refusal)
+{
+    const char *detail;
+
+    if (must_start && request->never_starts) {
+        *ret_refusal = lookups_refusal(ERR_CREDITS_EXHAUSTED, 0);
+        ret_refusal->detail = REQUEST_LIMIT_DETAIL;
+        return ERR_CREDITS_EXHAUSTED;
+    }
+    enum err err = waiter_limit_acquire(lookups->waiters, request, lookups->clock->now_ms, &detail);
+    if (err) {
+        /* On average, the next request of an account at its limit ends after half a lookup. */
+        *ret_refusal = lookups_refusal(err, err == ERR_OVERLOADED
+                                                ? batcher_overloaded_s(lookups->batcher)
+                                                : (int)clock_ceil_s(lookups->expected_ms / 2));
+        ret_refusal->detail = detail;
+    }
+    return err;
+}
+
 enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
                       struct outcome *ret_refusal)
 {
     struct lookup *lookup = find(lookups, request->question->key);
     bool collapsed = lookup != NULL;
-    const char *detail;
-    enum err err = waiter_limit_acquire(lookups->waiters, request, lookups->clock->now_ms, &detail);
+    enum err err = check_request(lookups, request, !lookup, ret_refusal);
 
-    if (err) {
-        /* On average, the next request of an account at its limit ends after half a lookup. */
-        *ret_refusal =
-            refusal(err, err == ERR_OVERLOADED ? batcher_overloaded_s(lookups->batcher)
-                                               : (int)clock_ceil_s(lookups->expected_ms / 2));
-        ret_refusal->detail = detail;
+    if (err)
         return err;
-    }
     if (!lookup && (err = start(lookups, request, &lookup, ret_refusal)))
         return err;
-    attach(lookup, request, collapsed);
+    if (!request->is_listed)
+        batcher_promote(lookups->batcher, &lookup->task);
+    lookup_attach(lookup, request, collapsed);
     if (collapsed)
         metrics_add(&metrics_mine()->lookups_coalesced, 1);
     return ERR_OK;
@@ -424,6 +264,7 @@ struct task *lookups_adopt(struct lookups *lookups, const struct store_task *sto
     snprintf(lookup->task.tracking_id, sizeof lookup->task.tracking_id, "%s", stored->tracking_id);
     lookup->started_ms -= age_ms;
     lookup->task.queued_ms = lookup->started_ms;
+    lookup->task.timing.upstream_ms = age_ms;
     lookup->promised = true;
     add_to_table(lookup);
     return &lookup->task;
@@ -431,19 +272,27 @@ struct task *lookups_adopt(struct lookups *lookups, const struct store_task *sto
 
 /* ---- status ---- */
 
-const char *lookups_find(const struct lookups *lookups, const char *id,
-                         struct lookup_progress *ret_progress)
+struct lookup *lookups_by_id(const struct lookups *lookups, const char *id)
 {
     struct lookup *lookup;
 
     HASH_FIND(hh_id, lookups->by_id, id, strlen(id), lookup);
+    return lookup;
+}
+
+const char *lookups_find(const struct lookups *lookups, const char *id,
+                         struct lookup_progress *ret_progress)
+{
+    const struct lookup *lookup = lookups_by_id(lookups, id);
+
     if (!lookup)
         return NULL;
-    *ret_progress = progress_of(lookup);
+    *ret_progress = lookup_progress(lookup);
     return lookup->question->parts.domain;
 }
 
 struct lookup_stats lookups_stats(const struct lookups *lookups)
 {
-    return (struct lookup_stats){HASH_COUNT(lookups->table), HASH_COUNT(lookups->waiting)};
+    return (struct lookup_stats){HASH_COUNT(lookups->table),
+                                 HASH_COUNT(lookups->waiting) - lookups->n_listed};
 }

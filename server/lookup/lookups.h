@@ -47,11 +47,13 @@ void lookups_free(struct lookups *lookups);
  * about it. Then there is still nothing to be found in the store. */
 bool lookups_finds_first(const struct lookups *lookups, const unsigned char key[HASH_SIZE]);
 
-/* Joins the lookup for the request's question, or starts one with a copy of it. A request that
- * waits gets a waiter slot, unless it has one. On failure nothing is started, and *ret_refusal
+/* Joins the lookup for the request's question, or starts one with a copy of it. The task of a list
+ * is no longer queued apart once a request of its own joins. A request that waits gets a waiter
+ * slot, unless it has one or is listed. On failure nothing is started, and *ret_refusal
  * holds the outcome to send; its end releases the slot. Errors:
  * - those of waiter_limit_acquire()
  * - ERR_OVERLOADED: the table of cooldowns or the queue is full
+ * - ERR_CREDITS_EXHAUSTED: none is in flight, and the request never starts one
  * - the error of the question's cooldown
  * - other errors of batcher_add()
  * The result goes to cache and store, whether or not a client still waits for it. */
@@ -62,13 +64,17 @@ enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
  * that ticket waits. */
 void lookups_abandon(struct lookups *lookups, uint64_t ticket);
 
-/* Ends every waiting request with `err` and the id of its lookup; the lookups continue. Call after
- * batcher_drain(), so that only submitted lookups are left. */
+/* Returns the request with that ticket, if it waits for a lookup; else NULL. */
+struct lookup_request *lookups_find_request(const struct lookups *lookups, uint64_t ticket);
+
+/* Ends every waiting request with `err` and the id of its lookup, and returns all watches with
+ * `err`, also later ones; the lookups continue. Call after batcher_drain(), so that only submitted
+ * lookups are left. */
 void lookups_drain(struct lookups *lookups, enum err err);
 
 /* Restores a lookup that was in flight when the process ended, without requests. Returns its task,
  * for batcher_resume(), or NULL if its question is in flight already. `age_ms` is the time since it
- * was sent. */
+ * was sent. It counts as time of the upstream: the journal does not know when it was accepted. */
 struct task *lookups_adopt(struct lookups *lookups, const struct store_task *stored,
                            int64_t age_ms);
 
@@ -77,7 +83,8 @@ const char *lookups_find(const struct lookups *lookups, const char *id,
                          struct lookup_progress *ret_progress);
 
 struct lookup_stats {
-    size_t lookups, waiters;
+    size_t lookups;
+    size_t waiters; /* requests that wait, without those of lists */
 };
 struct lookup_stats lookups_stats(const struct lookups *lookups);
 

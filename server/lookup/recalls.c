@@ -16,6 +16,7 @@
 struct recalls {
     struct recall_tools tools;
     struct lookup_request *waiting; /* by ticket */
+    size_t n_listed;                /* of them, those of lists */
     bool is_drained;
 };
 
@@ -42,6 +43,7 @@ static void end(struct lookup_request *request, enum err err, const struct resul
     reads_cancel(&request->read);
     timer_disarm(recalls->tools.timers, &request->deadline);
     HASH_DEL(recalls->waiting, request);
+    recalls->n_listed -= request->is_listed;
     recalls->tools.done(request, err, stored);
 }
 
@@ -76,15 +78,23 @@ void recalls_add(struct recalls *recalls, struct lookup_request *request)
     timer_arm(recalls->tools.timers, &request->deadline, take_slot(recalls, request),
               deadline_is_over);
     HASH_ADD(hh, recalls->waiting, ticket, sizeof request->ticket, request);
+    recalls->n_listed += request->is_listed;
     reads_find(recalls->tools.reads, request->question->key, request->question->parts.domain,
                &request->read);
 }
 
-void recalls_abandon(struct recalls *recalls, uint64_t ticket)
+struct lookup_request *recalls_find(const struct recalls *recalls, uint64_t ticket)
 {
     struct lookup_request *request;
 
     HASH_FIND(hh, recalls->waiting, &ticket, sizeof ticket, request);
+    return request;
+}
+
+void recalls_abandon(struct recalls *recalls, uint64_t ticket)
+{
+    struct lookup_request *request = recalls_find(recalls, ticket);
+
     if (request)
         end(request, ERR_CANCELLED, NULL);
 }
@@ -100,5 +110,5 @@ void recalls_drain(struct recalls *recalls, enum err err)
 
 size_t recalls_count(const struct recalls *recalls)
 {
-    return HASH_COUNT(recalls->waiting);
+    return HASH_COUNT(recalls->waiting) - recalls->n_listed;
 }

@@ -4,7 +4,8 @@
  *
  * Requests with the same question share a read. Each waits until its own deadline. One that will
  * not wait for a lookup waits for at most RECALL_MS, and needs no waiter slot; neither does one for
- * which no slot is free, so that stored results are served also while all slots are used.
+ * which no slot is free, so that stored results are served also while all slots are used, nor a
+ * request of a list.
  *
  * Engine thread only. */
 #ifndef LOOKUP_RECALLS_H
@@ -52,10 +53,13 @@ void recalls_add(struct recalls *recalls, struct lookup_request *request);
  * that ticket waits here. */
 void recalls_abandon(struct recalls *recalls, uint64_t ticket);
 
+/* Returns the request with that ticket, if it waits here; else NULL. */
+struct lookup_request *recalls_find(const struct recalls *recalls, uint64_t ticket);
+
 /* Ends every waiting request with `err`. From now on none waits for longer than RECALL_MS. */
 void recalls_drain(struct recalls *recalls, enum err err);
 
-/* Returns the number of requests that wait. */
+/* Returns the number of requests that wait, without those of lists. */
 size_t recalls_count(const struct recalls *recalls);
 
 #endif

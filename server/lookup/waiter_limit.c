@@ -45,7 +45,7 @@ enum err waiter_limit_acquire(struct waiter_limit *limit, struct lookup_request 
     struct waiter_count *count;
 
     *ret_detail = NULL;
-    if (request->slot || !lookup_request_left_ms(request, now_ms))
+    if (request->slot || request->is_listed || !lookup_request_left_ms(request, now_ms))
         return ERR_OK;
     HASH_FIND_STR(limit->counts, request->account.name, count);
     if (request->max_waiters && count && count->n >= request->max_waiters) {

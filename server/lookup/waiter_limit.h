@@ -22,7 +22,8 @@ struct waiter_limit {
     struct waiter_count *counts; /* hash table by account */
 };
 
-/* Takes a slot for the request, unless it has one, or does not wait: then it leaves soon. Errors:
+/* Takes a slot for the request, unless it has one, is of a list, which limits its requests, or does
+ * not wait: then it leaves soon. Errors:
  * ERR_OVERLOADED, no slot is left for the account; ERR_QUOTA_EXCEEDED, its own limit is reached.
  * *ret_detail is then a static message for the client, or NULL. */
 enum err waiter_limit_acquire(struct waiter_limit *limit, struct lookup_request *request,

@@ -165,6 +165,8 @@ static void record_outcome(struct lookup_request *request, const struct outcome 
     caller->has_fallback = outcome->fallback != NULL;
     caller->charged = outcome->charged;
     caller->retry_after_s = outcome->retry_after_s;
+    caller->progress = outcome->progress;
+    caller->timing = outcome->timing;
     memcpy(caller->lookup_id, outcome->lookup_id, sizeof caller->lookup_id);
     caller->answered_ms = engine_clock(request->engine)->now_ms;
     if (outcome->detail)
@@ -192,6 +194,7 @@ static struct caller *start_request(struct lookup_request request, const char *d
     caller->request.limits = FLOW_NEVER_STALE;
     caller->request.asked_wall_ms = engine_clock(flow.engine)->wall_ms;
     caller->request.done = record_outcome;
+    caller->asked_ms = flow_now_ms();
     flow.callers[flow.n_callers++] = caller;
     engine_lookup(flow.engine, &caller->request);
     return caller;
@@ -261,6 +264,21 @@ struct caller *flow_request_with_quota(const char *client, int64_t quota, const 
                                        int64_t wait_ms)
 {
     return flow_request_with(request_of((struct account_ref){client, quota, 1}, wait_ms), domain);
+}
+
+struct lookup_request flow_listed(const char *client, int64_t wait_ms)
+{
+    struct lookup_request request =
+        request_of((struct account_ref){client, ACCOUNT_NO_QUOTA, 1}, wait_ms);
+
+    request.is_listed = true;
+    return request;
+}
+
+void flow_list_companies(const char *client, int first, int n)
+{
+    for (int i = first; i < first + n; i++)
+        flow_request_with(flow_listed(client, WAIT_MS), flow_company(i));
 }
 
 static void count_return(struct engine_call *call)

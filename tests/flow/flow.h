@@ -38,9 +38,11 @@ struct caller {
     enum disposition disposition;
     enum charged charged;
     int retry_after_s;
+    struct lookup_progress progress;
+    struct lookup_timing timing;
     char lookup_id[ID_TEXT];
     char *body, *detail;
-    int64_t answered_ms;
+    int64_t asked_ms, answered_ms;
 };
 
 struct flow {
@@ -105,6 +107,12 @@ struct caller *flow_request_as(const char *client, const char *domain, int64_t w
 /* Starts a request of a client with that daily quota. */
 struct caller *flow_request_with_quota(const char *client, int64_t quota, const char *domain,
                                        int64_t wait_ms);
+
+/* Returns a request of a list of that client. */
+struct lookup_request flow_listed(const char *client, int64_t wait_ms);
+
+/* Starts such requests for the companies first..first+n-1, each with WAIT_MS. */
+void flow_list_companies(const char *client, int first, int n);
 
 /* Posts a call to the engine and runs until it has returned, exactly once. */
 void flow_call(struct engine_call *call);

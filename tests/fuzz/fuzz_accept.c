@@ -17,12 +17,12 @@
 static int form_of(const char *before, const char *accept)
 {
     struct buf header autobuf = BUF_INIT(strlen(accept) + 128);
-    enum result_format format = RESULT_FORMATS;
+    enum format format = FORMATS;
 
     buf_addf(&header, "%s%s", before, accept);
-    enum err err = negotiate_format(buf_str(&header), &format);
+    enum err err = negotiate_format(FORMATS, buf_str(&header), FORMAT_JSON, &format);
     FUZZ_WANT(err == ERR_OK || err == ERR_NOT_ACCEPTABLE);
-    FUZZ_WANT(err ? format == RESULT_FORMATS : format < RESULT_FORMATS);
+    FUZZ_WANT(err ? format == FORMATS : format < FORMATS);
     return err ? -1 : (int)format;
 }
 
@@ -60,13 +60,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     FUZZ_WANT(form == form_of("", other_case));
     if (form >= 0)
-        FUZZ_WANT(strchr(negotiate_content_type((enum result_format)form), '/'));
+        FUZZ_WANT(strchr(negotiate_content_type((enum format)form), '/'));
     if (header[strspn(header, " \t")]) /* a blank header accepts everything, one type does not */
         FUZZ_WANT(form == form_of("image/png;q=\"0, */*\", ", header));
     /* The exact range has precedence over every wider one, and the first over the second of two
      * equals. */
-    FUZZ_WANT(form_of("application/json, ", header) == RESULT_JSON);
-    FUZZ_WANT(form_of("application/json;q=0, text/plain;q=0, text/csv;q=0, ", header) == -1);
+    FUZZ_WANT(form_of("application/json, ", header) == FORMAT_JSON);
+    FUZZ_WANT(form_of("application/json;q=0, text/plain;q=0, text/csv;q=0, "
+                      "application/x-ndjson;q=0, text/event-stream;q=0, ",
+                      header) == -1);
 
     check_preconditions(header);
     FUZZ_WANT(matches(ETAG ", ", header));

@@ -211,7 +211,7 @@ static void check_spending(const struct emails_query *query, const struct reques
 
 static void check_reading(const struct emails_query *query, const struct client *client)
 {
-    FUZZ_WANT(query->format < RESULT_FORMATS);
+    FUZZ_WANT(query->format < FORMATS);
     FUZZ_WANT(query->wait_ms >= 0 && query->wait_ms <= MAX_WAIT_MS);
     FUZZ_WANT(query->wait_ms <= client->max_wait_ms);
     FUZZ_WANT(query->cache.max_age_s >= -1 && query->cache.max_age_s <= INT64_C(2147483648));

@@ -36,7 +36,8 @@ DEPENDENCIES = {
     "server/http/listener.": ["server/http/core/", "server/http/net/", "server/os/inherited_socket.h",
                               "base/"],
     "server/http/endpoints/": ["server/http/core/", "server/http/auth/", "server/http/protocol/",
-                               "server/lookup/engine.h", "server/lookup/status.h", "server/model/",
+                               "server/lookup/engine.h", "server/lookup/status.h",
+                               "server/lookup/lists/bulk.h", "server/model/",
                                "server/cache/", "base/"],
     "server/http/core/": ["server/http/auth/", "server/http/protocol/", "server/http/net/",
                           "server/model/", "server/cache/", "base/"],
@@ -89,13 +90,15 @@ SYSTEM_UNI = {"unistd.h"}
 
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # A private header each: the members of a request, of a worker, of the engine and of the circuit
-    # breaker, an entry of the journal, the table of the options, and the interface of a driver. The
-    # parts of a batch know its members.
+    # A private header each: the members of a request, of a worker, of the engine, of the lookups, of
+    # the batcher and of the circuit breaker, an entry of the journal, the table of the options, and the
+    # interface of a driver. The parts of a batch know its members.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),
     frozenset({"server/http/core/worker", "server/http/core/worker_state"}),
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
+    frozenset({"server/lookup/lookups", "server/lookup/lookups_state"}),
+    frozenset({"server/lookup/batching/batcher", "server/lookup/batching/batcher_state"}),
     frozenset({"server/lookup/batching/batch", "server/lookup/batching/batch_split",
                "server/lookup/batching/batch_payment", "server/lookup/batching/batch_results"}),
     frozenset({"server/lookup/records/journal", "server/lookup/records/journal_entry"}),

@@ -107,7 +107,7 @@ def test_async_request_gets_the_url_of_its_lookup(testbed, sim, how):
     assert answer.header("Preference-Applied").startswith("respond-async")
     assert int(answer.header("Retry-After")) >= 1
     document = answer.json()
-    assert list(document) == ["id", "domain", "phase", "elapsed_s", "expected_s"]
+    assert list(document) == ["id", "domain", "phase", "elapsed_s", "expected_s", "timing"]
     assert answer.header("Location") == "/lookups/" + document["id"]
     assert document["domain"] == "milvali.com"
 

@@ -44,7 +44,8 @@ static struct {
     struct service service;
 } fixture = {.lock = PTHREAD_MUTEX_INITIALIZER,
              .changed = PTHREAD_COND_INITIALIZER,
-             .service.auth.access = ANONYMOUS_ALL};
+             .service.auth.access = ANONYMOUS_ALL,
+             .service.max_streams = 256};
 
 /* ---- endpoints ---- */
 
@@ -197,6 +198,14 @@ static void get_unchanged(struct request *request)
 
 #define ECHO_MAX 65536
 
+static size_t echo_max(const struct service *service)
+{
+    (void)service;
+    return ECHO_MAX;
+}
+
+static const struct route_body echo_body = {.max_bytes = echo_max};
+
 /* Replies with the length of the body and the sum of its bytes. */
 static void any_echo(struct request *request)
 {
@@ -226,21 +235,26 @@ static void get_big(struct request *request)
     request_reply(request, &reply);
 }
 
+#ifndef LISTENER_ROUTES
+#define LISTENER_ROUTES
+#endif
+
 const struct route routes[] = {
-    {HTTP_GET, "/now", get_now, FOR_ALL, 0},
-    {HTTP_POST, "/now", get_now, FOR_ALL, 0},
-    {HTTP_GET, "/parked", get_parked, FOR_ALL, 0},
-    {HTTP_GET, "/late", get_late, FOR_ALL, 0},
-    {HTTP_GET, "/early", get_early, FOR_ALL, 0},
-    {HTTP_GET, "/held", get_held, FOR_ALL, 0},
-    {HTTP_GET, "/tail/{}", get_tail, FOR_ALL, 0},
-    {HTTP_GET, "/arguments", get_arguments, FOR_ALL, 0},
-    {HTTP_GET, "/header", get_header, FOR_ALL, 0},
-    {HTTP_GET, "/", get_root, FOR_ALL, 0},
-    {HTTP_GET, "/unchanged", get_unchanged, FOR_ALL, 0},
-    {HTTP_GET, "/big", get_big, FOR_ALL, 0},
-    {HTTP_ANY_METHOD, "/echo", any_echo, FOR_ALL, ECHO_MAX},
-    {HTTP_POST, "/closed", any_echo, FOR_ADMINS, ECHO_MAX},
+    {HTTP_GET, "/now", get_now, FOR_ALL, NULL},
+    {HTTP_POST, "/now", get_now, FOR_ALL, NULL},
+    {HTTP_GET, "/parked", get_parked, FOR_ALL, NULL},
+    {HTTP_GET, "/late", get_late, FOR_ALL, NULL},
+    {HTTP_GET, "/early", get_early, FOR_ALL, NULL},
+    {HTTP_GET, "/held", get_held, FOR_ALL, NULL},
+    {HTTP_GET, "/tail/{}", get_tail, FOR_ALL, NULL},
+    {HTTP_GET, "/arguments", get_arguments, FOR_ALL, NULL},
+    {HTTP_GET, "/header", get_header, FOR_ALL, NULL},
+    {HTTP_GET, "/", get_root, FOR_ALL, NULL},
+    {HTTP_GET, "/unchanged", get_unchanged, FOR_ALL, NULL},
+    {HTTP_GET, "/big", get_big, FOR_ALL, NULL},
+    {HTTP_ANY_METHOD, "/echo", any_echo, FOR_ALL, &echo_body},
+    {HTTP_POST, "/closed", any_echo, FOR_ADMINS, &echo_body},
+    LISTENER_ROUTES /* of the test program */
 };
 const size_t n_routes = ARRAY_LEN(routes);
 
@@ -307,6 +321,7 @@ static inline struct listener_options patient_options(void)
                                      .response_timeout_ms = 600000,
                                      .idle_timeout_ms = 600000,
                                      .interim_ms = 600000,
+                                     .heartbeat_ms = 600000,
                                      .drain_ms = 600000};
 }
 
@@ -332,7 +347,7 @@ static void stop(struct listener *listener)
     listener_stop(listener);
 }
 
-static int connect_to(const struct listener *listener)
+static inline int connect_to(const struct listener *listener)
 {
     int fd = raw_connect(listener_url(listener, 0));
 

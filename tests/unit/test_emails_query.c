@@ -120,6 +120,13 @@ static const struct {
     {{"async"}, {"yes"}, ERR_INVALID_PARAMETER, "0 or 1"},
     {{"refresh"}, {""}, ERR_INVALID_PARAMETER, "0 or 1"},
     {{"cached"}, {NULL}, ERR_INVALID_PARAMETER, "0 or 1"},
+    {{"format"}, {"sse"}, ERR_OK, NULL},
+    {{"format"}, {"xml"}, ERR_INVALID_PARAMETER, "must be json, csv, text, ndjson or sse"},
+    {{"format"}, {"CSV"}, ERR_INVALID_PARAMETER, "'format'"},
+    {{"format"}, {""}, ERR_INVALID_PARAMETER, "'format'"},
+    {{"format"}, {NULL}, ERR_INVALID_PARAMETER, "'format'"},
+    {{"format", "format"}, {"csv", "csv"}, ERR_DUPLICATE_PARAMETER, "'format'"},
+    {{"fromat"}, {"csv"}, ERR_UNKNOWN_PARAMETER, "did you mean 'format'?"},
 };
 
 LOOP_TEST(query_is_parsed_or_rejected_with_a_reason, rows)
@@ -155,6 +162,7 @@ TEST(query_values_reach_their_fields)
     ck_assert_ptr_null(parameters.fields[QUESTION_STATE].data);
     ck_assert_int_eq(parameters.wait_s, 30);
     ck_assert_int_eq(parameters.max_age_s, -1);
+    ck_assert_int_eq(parameters.format, FORMATS);
     ck_assert(parameters.has_others);
 }
 
@@ -165,6 +173,7 @@ static const struct {
     {NULL, NULL, false},     {"company_name", "A", true}, {"city", "", true},
     {"country", NULL, true}, {"wait", "0", true},         {"max_age", "0", true},
     {"async", "0", true},    {"refresh", "0", true},      {"cached", "0", true},
+    {"format", "csv", true},
 };
 
 LOOP_TEST(query_notes_parameters_besides_the_domain, others)

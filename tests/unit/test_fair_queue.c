@@ -143,3 +143,22 @@ TEST(queue_long_names_with_equal_start_share_a_fifo)
     fair_queue_add(&queue, &tasks[1], b);
     ck_assert_ptr_eq(tasks[0].fifo, tasks[1].fifo);
 }
+
+/* A task of a list leaves its queue when a request of its own waits for it. */
+TEST(queue_task_moves_to_another_queue)
+{
+    struct fair_queue listed = {0};
+
+    for (size_t i = 0; i < 3; i++)
+        fair_queue_add(&listed, &tasks[i], "a");
+    fair_queue_add(&queue, &tasks[3], "a");
+    fair_queue_remove(&listed, &tasks[1]);
+    fair_queue_add(&queue, &tasks[1], "a");
+    ck_assert_uint_eq(listed.n, 2);
+    ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[3]);
+    ck_assert_ptr_eq(fair_queue_take(&queue), &tasks[1]);
+    ck_assert_ptr_eq(fair_queue_take(&listed), &tasks[0]);
+    ck_assert_ptr_eq(fair_queue_take_oldest(&listed), &tasks[2]);
+    ck_assert_ptr_null(listed.oldest);
+    fair_queue_done(&listed);
+}

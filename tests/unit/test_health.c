@@ -18,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct route routes[] = {{HTTP_GET, "/readyz", health_ready, FOR_ALL, 0},
-                               {HTTP_GET, "/livez", health_live, FOR_ALL, 0}};
+const struct route routes[] = {{HTTP_GET, "/readyz", health_ready, FOR_ALL, NULL},
+                               {HTTP_GET, "/livez", health_live, FOR_ALL, NULL}};
 const size_t n_routes = ARRAY_LEN(routes);
 
 static struct {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_result_reply.c - tests the headers that tell caches how long a result may be used. The test
- * implements the functions of request.h that result_reply.c calls, so no server is needed. */
+/* test_result_reply.c - tests the headers that tell caches how long a result may be used, and what
+ * a response says about the time of a lookup. The test implements the functions of request.h that
+ * result_reply.c calls, so no server is needed. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/endpoints/result_reply.h"
@@ -17,7 +18,8 @@
 struct request {
     struct clock clock;
     int status;
-    char cache_control[64], age[32];
+    char cache_control[64], age[32], timing[128];
+    char body[512];
 };
 
 const struct clock *request_clock(const struct request *request)
@@ -57,7 +59,10 @@ void request_reply(struct request *request, struct reply *reply)
                      reply_value(reply, i));
         else if (strcmp(name, "Age") == 0)
             snprintf(request->age, sizeof request->age, "%s", reply_value(reply, i));
+        else if (strcmp(name, "Server-Timing") == 0)
+            snprintf(request->timing, sizeof request->timing, "%s", reply_value(reply, i));
     }
+    snprintf(request->body, sizeof request->body, "%.*s", (int)reply->body.len, reply->body.data);
     result_unref(reply->keeper);
     free(reply->owned_body);
 }
@@ -75,12 +80,12 @@ static const struct {
     {-DAY_MS, "0"},           /* the clock was set back */
 };
 
-LOOP_TEST(result_lifetime_does_not_shrink_with_its_age, ages)
+static const struct result *make_result(int64_t fetched_ms)
 {
     static const unsigned char key[HASH_SIZE];
     static const struct result_email email = {"info@milvali.com", "VALID"};
-    const int64_t fetched_ms = 1000 * DAY_MS;
-    const struct result *result = result_new_answer(&(struct result_facts){
+
+    return result_new_answer(&(struct result_facts){
         .key = key,
         .domain = "milvali.com",
         .company_name = "Milvali",
@@ -89,6 +94,12 @@ LOOP_TEST(result_lifetime_does_not_shrink_with_its_age, ages)
         .fetched_ms = fetched_ms,
         .ttl_found_ms = 30 * DAY_MS,
     });
+}
+
+LOOP_TEST(result_lifetime_does_not_shrink_with_its_age, ages)
+{
+    const int64_t fetched_ms = 1000 * DAY_MS;
+    const struct result *result = make_result(fetched_ms);
     struct request request = {.clock = clock_fake(fetched_ms + ages[_i].age_ms)};
 
     answer_result(&request, result, RESULT_JSON, &(struct answer_notes){0});
@@ -96,4 +107,49 @@ LOOP_TEST(result_lifetime_does_not_shrink_with_its_age, ages)
     ck_assert_str_eq(request.cache_control, "private, max-age=2592000");
     ck_assert_str_eq(request.age, ages[_i].age);
     result_unref(result);
+}
+
+/* ---- timing ---- */
+
+static const struct lookup_timing timing = {100, 26000, 20300, 900};
+static const char server_timing[] =
+    "queue;dur=100, submit;dur=26000, upstream;dur=20300, read;dur=900";
+
+TEST(response_that_waited_says_where_the_time_went)
+{
+    const struct result *result = make_result(DAY_MS);
+    const struct problem problem = problem_of(ERR_LOOKUP_FAILED, NULL);
+    const struct answer_notes notes = {.timing = &timing};
+    struct request found = {.clock = clock_fake(DAY_MS)}, failed = found;
+
+    answer_result(&found, result, RESULT_CSV, &notes);
+    ck_assert_str_eq(found.timing, server_timing);
+    answer_problem(&failed, &problem, &notes);
+    ck_assert_int_eq(failed.status, 502);
+    ck_assert_str_eq(failed.timing, server_timing);
+    result_unref(result);
+}
+
+TEST(response_without_a_lookup_has_no_timing)
+{
+    const struct result *result = make_result(DAY_MS);
+    struct request request = {.clock = clock_fake(DAY_MS)};
+
+    answer_result(&request, result, RESULT_JSON, &(struct answer_notes){0});
+    ck_assert_str_eq(request.timing, "");
+    result_unref(result);
+}
+
+TEST(progress_has_the_timing_of_the_phases_so_far)
+{
+    const struct progress progress = {"0123", "milvali.com", TASK_PROCESSING,
+                                      26412,  47900,         {100, 26000, 312, 0}};
+    struct request request = {.clock = clock_fake(DAY_MS)};
+
+    answer_progress(&request, &progress, 22, &(struct answer_notes){0});
+    ck_assert_int_eq(request.status, 202);
+    ck_assert_str_eq(request.body,
+                     "{\"id\":\"0123\",\"domain\":\"milvali.com\",\"phase\":\"processing\","
+                     "\"elapsed_s\":26.4,\"expected_s\":48,\"timing\":{\"queue_ms\":100,"
+                     "\"submit_ms\":26000,\"upstream_ms\":312}}\n");
 }

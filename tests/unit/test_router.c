@@ -135,17 +135,25 @@ static void get_one(struct request *request)
     request->ran = "get_one";
 }
 
+static size_t max_any(const struct service *of)
+{
+    (void)of;
+    return 100;
+}
+
+static const struct route_body any_body = {.max_bytes = max_any};
+
 const struct route routes[] = {
-    {HTTP_HEAD, "/plain", head_plain, FOR_ALL, 0},
-    {HTTP_GET, "/plain", get_plain, FOR_ALL, 0},
-    {HTTP_GET, "/only", get_only, FOR_ALL, 0},
-    {HTTP_DELETE, "/only", delete_it, FOR_ALL, 0},
-    {HTTP_POST, "/post", post_it, FOR_ALL, 0},
-    {HTTP_GET, "/items/{}", get_one, FOR_ALL, 0},
-    {HTTP_GET, "/open", get_one, FOR_ALL, 0},
-    {HTTP_GET, "/closed", get_one, FOR_CLIENTS, 0},
-    {HTTP_DELETE, "/closed", delete_it, FOR_ADMINS, 0},
-    {HTTP_ANY_METHOD, "/any/{}", get_any, FOR_UPSTREAM, 100},
+    {HTTP_HEAD, "/plain", head_plain, FOR_ALL, NULL},
+    {HTTP_GET, "/plain", get_plain, FOR_ALL, NULL},
+    {HTTP_GET, "/only", get_only, FOR_ALL, NULL},
+    {HTTP_DELETE, "/only", delete_it, FOR_ALL, NULL},
+    {HTTP_POST, "/post", post_it, FOR_ALL, NULL},
+    {HTTP_GET, "/items/{}", get_one, FOR_ALL, NULL},
+    {HTTP_GET, "/open", get_one, FOR_ALL, NULL},
+    {HTTP_GET, "/closed", get_one, FOR_CLIENTS, NULL},
+    {HTTP_DELETE, "/closed", delete_it, FOR_ADMINS, NULL},
+    {HTTP_ANY_METHOD, "/any/{}", get_any, FOR_UPSTREAM, &any_body},
 };
 const size_t n_routes = ARRAY_LEN(routes);
 

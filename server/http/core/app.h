@@ -2,10 +2,10 @@
 /* app.h - what endpoints use: the engine, the cache, and the settings that can be reloaded.
  *
  * main and listener_start() fill struct service before the workers start. Afterwards only the
- * engine is added, and any thread may read it; the objects behind its pointers state their own
- * threads. struct limits holds plain values. Each worker has its own copy of `limits`, `clients`,
- * `tls` and `denied`, which only its thread reads. worker_apply_settings() replaces them together,
- * between two loop iterations. */
+ * engine is added, and the workers count their streams. Any thread may read it; the objects behind
+ * its pointers state their own threads. struct limits holds plain values. Each worker has its own
+ * copy of `limits`, `clients`, `tls` and `denied`, which only its thread reads.
+ * worker_apply_settings() replaces them together, between two loop iterations. */
 #ifndef HTTP_CORE_APP_H
 #define HTTP_CORE_APP_H
 
@@ -46,6 +46,9 @@ struct service {
     const struct heartbeat *workers; /* one for each worker; listener_start() sets them */
     size_t n_workers;
     bool takes_notifications; /* --notify-url is set */
+    size_t max_list_body;     /* bytes of a list of domains; 0 = none is accepted */
+    size_t max_streams;       /* open at the same time, over all workers */
+    atomic_size_t n_streams;  /* open now; stream.c counts them */
     /* Initial values; each worker has its own copies, which a reload replaces: */
     struct limits limits;
     struct clients *clients;       /* NULL = no keys required */

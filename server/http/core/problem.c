@@ -11,19 +11,36 @@ struct problem problem_of(enum err err, const char *detail)
     return (struct problem){.err = err, .detail = detail, .charged = err_row(err)->charged};
 }
 
-static void write_document(const struct problem *problem, const char *detail,
-                           const char *request_id, struct buf *out)
+void problem_write(const struct problem *problem, const char *request_id, struct buf *out)
 {
     const struct err_row *row = err_row(problem->err);
 
     buf_addf(out, "{\"type\":\"/problems/%s\",\"title\":", row->code);
     json_add_text(out, row->title);
     buf_addf(out, ",\"status\":%d,\"detail\":", row->status);
-    json_add_text(out, detail ? detail : row->title);
-    buf_addf(out, ",\"code\":\"%s\",\"retryable\":%s,\"charged\":\"%s\",\"request_id\":", row->code,
+    json_add_text(out, problem->detail ? problem->detail : row->title);
+    buf_addf(out, ",\"code\":\"%s\",\"retryable\":%s,\"charged\":\"%s\"", row->code,
              row->retryable ? "true" : "false", charged_word(problem->charged));
-    json_add_text(out, request_id);
-    buf_add_str(out, "}\n");
+    if (request_id) {
+        buf_add_str(out, ",\"request_id\":");
+        json_add_text(out, request_id);
+    }
+    buf_add_str(out, "}");
+}
+
+/* Without the detail if it is too long. */
+static void write_document(const struct problem *problem, const char *request_id, struct buf *out)
+{
+    struct problem plain = *problem;
+
+    problem_write(problem, request_id, out);
+    buf_add_str(out, "\n");
+    if (!buf_check(out))
+        return;
+    plain.detail = NULL;
+    buf_clear(out);
+    problem_write(&plain, request_id, out);
+    buf_add_str(out, "\n");
 }
 
 void problem_reply(struct request *request, const struct problem *problem, struct reply *reply)
@@ -32,12 +49,8 @@ void problem_reply(struct request *request, const struct problem *problem, struc
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
     int retry_after_s = problem->retry_after_s;
 
-    write_document(problem, problem->detail, request_id(request), &out);
+    write_document(problem, request_id(request), &out);
     request_set_outcome(request, row->code, NULL, problem->charged);
-    if (buf_check(&out)) { /* the detail is too long */
-        buf_clear(&out);
-        write_document(problem, NULL, request_id(request), &out);
-    }
     reply_init(reply, row->status);
     reply_body_take(reply, &out);
     reply_text(reply, "Content-Type", "application/problem+json");

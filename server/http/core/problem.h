@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* problem.h - errors as RFC 9457 documents, from the table in base/err.h. problem_of() is pure; the
- * other functions run on the worker thread of the request. */
+/* problem.h - errors as RFC 9457 documents, from the table in base/err.h. problem_of() and
+ * problem_write() are pure; the other functions run on the worker thread of the request. */
 #ifndef HTTP_CORE_PROBLEM_H
 #define HTTP_CORE_PROBLEM_H
 
@@ -15,6 +15,10 @@ struct problem {
 };
 
 struct problem problem_of(enum err err, const char *detail);
+
+/* Appends the document as a JSON object, without a line end. `request_id` NULL leaves that member
+ * out. Any thread. */
+void problem_write(const struct problem *problem, const char *request_id, struct buf *out);
 
 /* Fills `reply` with the document, its status, Content-Type, Cache-Control: no-store and, where it
  * applies, Retry-After. Sets the request's outcome for the log. The caller may add headers. */

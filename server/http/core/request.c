@@ -147,9 +147,15 @@ enum err request_each_argument(const struct request *request, request_argument_f
 
 /* ---- state ---- */
 
+/* Returns whether the request waits with a suspended connection for a message or a timer. */
+static bool is_waiting(enum request_state state)
+{
+    return state == REQUEST_PARKED || state == REQUEST_PAUSED;
+}
+
 static bool is_suspended(enum request_state state)
 {
-    return state == REQUEST_PARKED || state == REQUEST_ABANDONED;
+    return is_waiting(state) || state == REQUEST_ABANDONED;
 }
 
 void request_set_state(struct request *request, enum request_state state)
@@ -161,7 +167,7 @@ void request_set_state(struct request *request, enum request_state state)
     timer_disarm(&worker->timers, &request->deadline);
     timer_disarm(&worker->timers, &request->interim);
     request->state = state;
-    if (state == REQUEST_PARKED) {
+    if (is_waiting(state)) {
         worker->n_parked++;
         connection_enter_phase(&worker->timeouts, timeout, PHASE_NONE, 0);
         MHD_suspend_connection(request->connection);

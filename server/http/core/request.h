@@ -3,8 +3,9 @@
  *
  * An endpoint is a function that receives a request. Before it returns, it either replies with
  * request_reply() or parks the request with request_park(). A parked request gets its
- * request_reply() later, on the same worker. Only its worker thread touches a request; other
- * threads reach it through a message to request_inbox(). Endpoints do not see libmicrohttpd. */
+ * request_reply() later, on the same worker. Instead of a reply, it may start a stream (stream.h).
+ * Only its worker thread touches a request; other threads reach it through a message to
+ * request_inbox(). Endpoints do not see libmicrohttpd. */
 #ifndef HTTP_CORE_REQUEST_H
 #define HTTP_CORE_REQUEST_H
 
@@ -66,9 +67,12 @@ const struct client *request_client(const struct request *request);
 /* Returns why a request without a key was rejected (auth_denial()); NULL = it was not. */
 const char *request_denial(const struct request *request);
 
-/* Returns the whole body, of at most the route's `max_body` bytes, followed by a NUL that `len`
+/* Returns the whole body, of at most the bytes that its route accepts, followed by a NUL that `len`
  * does not count; empty if there is none. Trailer fields are not part of it and are ignored. */
 struct slice request_body(const struct request *request);
+
+/* Frees the body before the request ends, for one that waits for long. */
+void request_drop_body(struct request *request);
 
 /* Returns the name of the account: the client's name, else the peer's address. */
 const char *request_account(struct request *request);

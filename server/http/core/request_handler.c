@@ -4,13 +4,14 @@
  *   request_reject_target()   request line complete, but it leaves no memory for a response
  *   request_handle() 1   headers complete: validates them; libmicrohttpd 0.9.75 closes the
  *                        connection after a response queued here, as invalid framing requires. If a
- *                        body follows, authenticates the client too, so that nothing is uploaded in
- *                        vain; after this call libmicrohttpd sends 100 (Continue) if expected
+ *                        body follows, judges it (request_admission.c); after this call
+ *                        libmicrohttpd sends 100 (Continue) if expected
  *   request_handle() +   a piece of the body
  *   request_handle() 2   authenticates the client, tries the response cache, runs the endpoint
  *   request_reply()      in request.c: prepares the response; resumes a parked connection, which
  *                        leads to
- *   request_handle() 3   queues the response of a parked request
+ *   request_handle() 3   queues the response of a parked request; libmicrohttpd then reads the body
+ *                        of a stream from stream.c
  *   request_completed()  the response was sent, or the connection broke: the request ends
  *
  * A request begins when its headers are complete, because libmicrohttpd does not report the end of
@@ -58,12 +59,16 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
     (void)handle;
     if (!request)
         return;
-    assert(request->state != REQUEST_PARKED && request->state != REQUEST_ABANDONED);
-    if (request->state != REQUEST_QUEUED && how != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+    assert(request->state != REQUEST_PARKED && request->state != REQUEST_ABANDONED &&
+           request->state != REQUEST_PAUSED);
+    if (request->state != REQUEST_QUEUED && request->state != REQUEST_STREAMING &&
+        how != MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
         access_log_client_closed(request);
+    if (request->stream)
+        stream_completed(request->stream, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     struct connection *connection = connection_of(request);
     response_unref(request->response);
-    request_body_done(request);
+    request_drop_body(request);
     joined_lines_free(TAKE(connection->joined));
     worker->n_requests--;
     connection_enter_phase(&worker->timeouts, &connection->timeout, PHASE_IDLE,
@@ -73,6 +78,8 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
 
 void request_client_left(struct request *request)
 {
+    if (request->state == REQUEST_PAUSED)
+        stream_client_left(request->stream);
     if (request->state != REQUEST_PARKED)
         return; /* the response is ready; libmicrohttpd will notice the departure */
     request_set_state(request, REQUEST_ABANDONED);
@@ -110,6 +117,8 @@ static void send_interim(struct request *request)
  * the client; with the second, the relay closes its connection to this server. */
 void request_client_half_closed(struct request *request)
 {
+    if (request->state == REQUEST_PAUSED)
+        stream_client_half_closed(request->stream);
     if (request->state != REQUEST_PARKED)
         return;
     request->interim_ms = request->worker->options.interim_ms;
@@ -120,8 +129,9 @@ static enum MHD_Result send_response(struct request *request)
 {
     struct worker *worker = request->worker;
 
-    access_log_response(request);
-    request_set_state(request, REQUEST_QUEUED);
+    if (!request->stream)
+        access_log_response(request);
+    request_set_state(request, request->stream ? REQUEST_STREAMING : REQUEST_QUEUED);
     connection_enter_phase(&worker->timeouts, &connection_of(request)->timeout, PHASE_SENDING,
                            worker->clock.now_ms);
     return response_send(request->response, request->connection, request->id);
@@ -233,52 +243,14 @@ static void set_cache_key(struct request *request, const struct header_scan *hea
     key->len = len;
 }
 
-/* ---- the client ---- */
+/* ---- the first call ---- */
 
-/* Routes open to all are exempt from the rate limit, so a probe that sends a key is never
- * limited. */
-static bool is_open(const struct request *request)
-{
-    return request->route &&
-           (request->route->access == FOR_ALL || request->route->access == FOR_UPSTREAM);
-}
-
-/* Finds the client. The upstream has no key, and may come through any proxy. */
-static enum err identify(struct request *request)
-{
-    const struct worker *worker = request->worker;
-
-    if (request->route && request->route->access == FOR_UPSTREAM)
-        return ERR_OK;
-    enum err err = auth_identify(worker->clients, &worker->service->auth, &request->credentials,
-                                 &request->client);
-    if (request->client)
-        memcpy(request->client_name, request->client->name, sizeof request->client_name);
-    return err;
-}
-
-/* Finds the client and checks its rate. */
-static enum err admit(struct request *request)
-{
-    enum err err = identify(request);
-
-    return err || is_open(request)
-               ? err
-               : auth_check_rate(request->client, request->worker->clock.now_ms);
-}
-
-/* Judges before its upload whether the request may have this body. The upload has as much time as a
- * head. */
 static enum MHD_Result begin_body(struct request *request, const struct framing *framing)
 {
-    enum err err = admit(request);
+    bool is_admitted = request_admit_body(request, framing);
 
-    if (err)
-        router_reject(request, err);
-    else if (router_admit(request) && (err = request_body_begin(request, framing)))
-        problem_send(request, err, NULL);
     request->client = NULL; /* a reload may free it before the body is complete */
-    if (request->state == REQUEST_ANSWERED)
+    if (!is_admitted)
         return send_response(request);
     request_set_state(request, REQUEST_RECEIVING);
     connection_enter_phase(&request->worker->timeouts, &connection_of(request)->timeout,
@@ -286,7 +258,27 @@ static enum MHD_Result begin_body(struct request *request, const struct framing 
     return MHD_YES;
 }
 
-/* ---- the first call ---- */
+/* Judges the framing for the route. ERR_BODY_TOO_LARGE stands for any body where none is accepted;
+ * request_admit_body() judges the others. */
+static enum err judge_framing(const struct request *request, const struct framing *framing,
+                              const char *version, const char **ret_detail)
+{
+    const struct route_body *body = request->route ? request->route->body : NULL;
+
+    return framing_verdict(framing, version,
+                           !body                   ? FRAMING_NO_BODY
+                           : body->requires_length ? FRAMING_BODY_OF_LENGTH
+                                                   : FRAMING_ANY_BODY,
+                           ret_detail);
+}
+
+/* Returns whether the request is admitted as one with a body; it may be empty. */
+static bool has_body(const struct request *request, const struct framing *framing)
+{
+    const struct route *route = request->route;
+
+    return framing_has_body(framing) || (route && route->body && route->body->requires_length);
+}
 
 /* Reads the headers. Rejects a request whose framing is invalid. */
 static enum MHD_Result validate(struct request *request, const char *target, const char *method,
@@ -309,15 +301,12 @@ static enum MHD_Result validate(struct request *request, const char *target, con
         return reject_head(request);
     set_cache_key(request, headers);
     request_set_state(request, REQUEST_VALIDATED);
-    enum err err = framing_verdict(&headers->framing, version,
-                                   request->route ? request->route->max_body : 0, &detail);
-    if (!err)
-        return framing_has_body(&headers->framing) ? begin_body(request, &headers->framing)
-                                                   : MHD_YES;
-    if (err == ERR_BODY_TOO_LARGE && !request->route)
-        router_dispatch(request); /* 404 and 405 say more than 413 */
-    else
-        problem_send(request, err, detail);
+    enum err err = judge_framing(request, &headers->framing, version, &detail);
+    if (!err && !has_body(request, &headers->framing))
+        return MHD_YES;
+    if (!err || (err == ERR_BODY_TOO_LARGE && !request->route)) /* 404 and 405 say more than 413 */
+        return begin_body(request, &headers->framing);
+    problem_send(request, err, detail);
     return send_response(request);
 }
 
@@ -349,7 +338,7 @@ static enum MHD_Result run(struct request *request)
     bool had_body = request->state == REQUEST_RECEIVING;
 
     request_set_state(request, REQUEST_RUNNING);
-    enum err err = had_body ? identify(request) : admit(request);
+    enum err err = had_body ? request_identify(request) : request_admit(request);
     if (err)
         router_reject(request, err);
     if (err || take_cached_response(request))
@@ -376,6 +365,13 @@ static enum MHD_Result receive(struct request *request, const char *data, size_t
     return MHD_YES;
 }
 
+/* After 100 (Continue), 0.9.75 offers what follows a request without a body as a piece of 0 bytes,
+ * and takes no response to that call. */
+static bool is_no_piece(const char *data, size_t size)
+{
+    return data && size == 0;
+}
+
 enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, const char *target,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **slot)
@@ -390,11 +386,11 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, cons
     case REQUEST_BEGUN:
         return validate(request, target, method, version);
     case REQUEST_VALIDATED:
-        /* After 100 (Continue), 0.9.75 offers what follows the request as a body of 0 bytes, and
-         * takes no response to that call. */
-        return upload_data ? MHD_YES : run(request);
+        return is_no_piece(upload_data, *upload_data_size) ? MHD_YES : run(request);
     case REQUEST_RECEIVING:
-        return receive(request, upload_data, upload_data_size);
+        return is_no_piece(upload_data, *upload_data_size)
+                   ? MHD_YES
+                   : receive(request, upload_data, upload_data_size);
     case REQUEST_ANSWERED:
         return send_response(request);
     case REQUEST_DISCARDED:
@@ -402,6 +398,8 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, cons
     case REQUEST_PARKED:
     case REQUEST_ABANDONED:
     case REQUEST_QUEUED:
+    case REQUEST_STREAMING:
+    case REQUEST_PAUSED:
         break;
     }
     return MHD_NO;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* request_state.h - memory layout of a connection and its current request; private to the files
- * that handle them: request.c, request_handler.c, access_log.c and mhd_daemon.c.
+ * that handle them: request.c, request_handler.c, request_admission.c, request_body.c, stream.c,
+ * access_log.c and mhd_daemon.c.
  *
  * One allocation per connection holds both, so that a hit allocates no memory of ours. Only the
  * thread of `worker` touches the members, also while the request is parked; other threads post to
@@ -26,13 +27,15 @@
 enum request_state {
     REQUEST_BEGUN,     /* headers complete */
     REQUEST_VALIDATED, /* headers checked; no body follows */
-    REQUEST_RECEIVING, /* headers checked, client admitted; the body arrives */
+    REQUEST_RECEIVING, /* headers checked, client admitted; the body arrives, or is empty */
     REQUEST_RUNNING,   /* authentication, response cache or endpoint in progress */
     REQUEST_PARKED,    /* suspended; the socket is watched */
     REQUEST_ABANDONED, /* suspended; the client has left */
     REQUEST_ANSWERED,  /* the response is ready to be queued */
     REQUEST_DISCARDED, /* the response is ready, but the client has left: closes the connection */
     REQUEST_QUEUED,    /* libmicrohttpd has the response */
+    REQUEST_STREAMING, /* libmicrohttpd has the head of a stream, and reads its body */
+    REQUEST_PAUSED, /* the same, but there is nothing to send: suspended; the socket is watched */
 };
 
 struct request {
@@ -52,14 +55,15 @@ struct request {
     struct timer deadline; /* armed only while parked */
     request_late_fn *late; /* of `deadline` */
     struct timer interim;  /* armed only while parked and half-closed */
-    int64_t interim_ms;    /* pause before the next interim response */
+    int64_t interim_ms;    /* pause before a half-closed client is probed again; 0 = it was not */
     size_t body_reserved;  /* bytes of the worker's limit that this body may use */
     size_t body_received;  /* bytes, stored or dropped */
     struct buf body;       /* whole when the endpoint runs */
     bool is_1_0;           /* HTTP/1.0 */
     bool is_last;          /* the connection ends with this request */
     struct response *response;
-    const char *outcome; /* static, for the access log; NULL = not set */
+    struct stream *stream; /* whose head is `response`; NULL = the body is whole */
+    const char *outcome;   /* static, for the access log; NULL = not set */
     enum charged charged;
     char lookup_id[ID_TEXT];
     bool has_started_lookup;
@@ -88,6 +92,22 @@ static inline struct connection *connection_of(const struct request *request)
  * changes the state of a request. */
 void request_set_state(struct request *request, enum request_state state);
 
+/* ---- admission ---- */
+
+/* Finds the client. Returns an error of auth_identify(). */
+enum err request_identify(struct request *request);
+
+/* Finds the client and checks its rate. Returns an error of auth_identify() or auth_check_rate().
+ */
+enum err request_admit(struct request *request);
+
+/* Judges before its upload whether the request may have the body that the `framing` describes, and
+ * prepares to receive it. Otherwise replies and returns false. A body of a route that accepts none
+ * has no other fault than its path or method. */
+bool request_admit_body(struct request *request, const struct framing *framing);
+
+/* ---- the body ---- */
+
 /* Prepares to receive the body that the accepted `framing` describes. Returns ERR_OVERLOADED if too
  * many bodies arrive now. */
 enum err request_body_begin(struct request *request, const struct framing *framing);
@@ -95,14 +115,26 @@ enum err request_body_begin(struct request *request, const struct framing *frami
 /* Adds a piece of the body. Returns false if so much arrived that the connection must end. */
 bool request_body_add(struct request *request, const char *data, size_t len);
 
-/* Returns false if the body was longer than its route accepts. */
+/* Returns false if the body was longer than its route accepts. request_drop_body() frees it. */
 bool request_body_is_complete(const struct request *request);
 
-void request_body_done(struct request *request); /* no-op if there was no body */
+/* ---- the stream ---- */
 
-/* Count the end of the request in the metrics and log it: when the response is ready, or if the
- * client closed the connection before. Call one of them, once. */
+/* The client of a stream that is REQUEST_PAUSED has left, or has closed its sending half. */
+void stream_client_left(struct stream *stream);
+void stream_client_half_closed(struct stream *stream);
+
+/* The request has ended; `was_sent`: libmicrohttpd has sent all it was given. Runs closed() of the
+ * owner, and frees the stream. */
+void stream_completed(struct stream *stream, bool was_sent);
+
+/* ---- the access log ---- */
+
+/* Count the end of the request in the metrics and log it: when the response is ready, when a stream
+ * has ended after `bytes` of its body, or if the client closed the connection before either. Call
+ * one of them, once. */
 void access_log_response(struct request *request);
+void access_log_stream(struct request *request, uint64_t bytes, bool is_complete);
 void access_log_client_closed(struct request *request);
 
 #endif

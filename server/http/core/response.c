@@ -54,15 +54,15 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     abort();
 }
 
-struct response *response_new(struct reply *reply, const char *date, const char *id, bool closing)
+static struct response *new_response(struct MHD_Response *mhd, const struct reply *reply,
+                                     const char *date, const char *id, bool closing)
 {
     struct response *response = xcalloc(1, sizeof *response);
 
-    response->refs = 1;
-    response->comparable = !reply->owned_body;
-    response->mhd = mhd_response_of(reply);
-    if (!response->mhd)
+    if (!mhd)
         abort(); /* out of memory */
+    response->refs = 1;
+    response->mhd = mhd;
     response->reply = *reply;
     response->closing = closing;
     memcpy(response->date, date, sizeof response->date);
@@ -76,6 +76,28 @@ struct response *response_new(struct reply *reply, const char *date, const char 
     response->id = (char *)(uintptr_t)MHD_get_response_header(response->mhd, "X-Request-Id");
     response->id_len = strlen(id);
     return response;
+}
+
+struct response *response_new(struct reply *reply, const char *date, const char *id, bool closing)
+{
+    bool is_comparable = !reply->owned_body;
+    struct MHD_Response *mhd = mhd_response_of(reply);
+    struct response *response = new_response(mhd, reply, date, id, closing);
+
+    response->comparable = is_comparable;
+    return response;
+}
+
+struct response *response_new_stream(struct reply *head, const char *date, const char *id,
+                                     bool closing, bool is_head, size_t room,
+                                     MHD_ContentReaderCallback read, void *arg)
+{
+    struct MHD_Response *mhd =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, room, read, arg, NULL);
+
+    if (mhd && is_head)
+        MHD_set_response_options(mhd, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    return new_response(mhd, head, date, id, closing);
 }
 
 struct response *response_ref(struct response *response)

@@ -19,6 +19,13 @@ struct response;
  * adds Connection: close. */
 struct response *response_new(struct reply *reply, const char *date, const char *id, bool closing);
 
+/* Prepares the response of one stream; `head` has no body and is consumed. libmicrohttpd reads the
+ * body by `read`, in pieces of at most `room` bytes if it is not in chunks. With `is_head` there is
+ * none: nothing is read, and the connection ends, because 0.9.75 would send the last chunk. */
+struct response *response_new_stream(struct reply *head, const char *date, const char *id,
+                                     bool closing, bool is_head, size_t room,
+                                     MHD_ContentReaderCallback read, void *arg);
+
 struct response *response_ref(struct response *response);
 void response_unref(struct response *response); /* NULL is a no-op */
 

@@ -56,41 +56,50 @@ bool route_match(const char *route_path, const char *path, const char **ret_tail
     return true;
 }
 
-static const struct route *find_row(enum http_method method, const char *path,
-                                    const char **ret_tail)
+size_t route_max_body(const struct route *route, const struct service *service)
+{
+    return route && route->body ? route->body->max_bytes(service) : 0;
+}
+
+/* Returns whether the options of the service leave the row in the table. */
+static bool is_served(const struct route *row, const struct service *service)
+{
+    return (row->access != FOR_UPSTREAM || service->takes_notifications) &&
+           (!row->body || route_max_body(row, service) > 0);
+}
+
+static const struct route *find_row(const struct service *service, enum http_method method,
+                                    const char *path, const char **ret_tail)
 {
     for (size_t i = 0; i < n_routes; i++)
         if ((routes[i].method == method || routes[i].method == HTTP_ANY_METHOD) &&
-            route_match(routes[i].path, path, ret_tail))
+            route_match(routes[i].path, path, ret_tail) && is_served(&routes[i], service))
             return &routes[i];
     return NULL;
 }
 
 /* Returns the row for `method` and `path`, or NULL. Sets *ret_tail as route_match() does. */
-static const struct route *find_route(enum http_method method, const char *path,
-                                      const char **ret_tail)
+static const struct route *find_route(const struct service *service, enum http_method method,
+                                      const char *path, const char **ret_tail)
 {
-    const struct route *row = find_row(method, path, ret_tail);
+    const struct route *row = find_row(service, method, path, ret_tail);
 
     if (!row && method == HTTP_HEAD)
-        row = find_row(HTTP_GET, path, ret_tail);
+        row = find_row(service, HTTP_GET, path, ret_tail);
     return row;
 }
 
-/* Writes the methods that `path` accepts in the format of Allow; "" if no route has this path. A
- * path that accepts every method is rejected only if it does not exist now. */
-static void list_methods(const char *path, char *allow)
+/* Writes the methods that `path` accepts in the format of Allow; "" if no route has this path. */
+static void list_methods(const struct service *service, const char *path, char *allow)
 {
     const char *tail;
     size_t n = 0;
 
     allow[0] = '\0';
-    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-        const struct route *row = find_route(methods[i].method, path, &tail);
-        if (row && row->method != HTTP_ANY_METHOD)
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+        if (find_route(service, methods[i].method, path, &tail))
             n += (size_t)snprintf(allow + n, ALLOW_BYTES - n, "%s%s", n ? ", " : "",
                                   methods[i].name);
-    }
 }
 
 /* Replies with 404 or 405. */
@@ -99,7 +108,7 @@ static void reject_unrouted(struct request *request)
     char allow[ALLOW_BYTES];
     struct reply reply;
 
-    list_methods(request_path(request), allow);
+    list_methods(request_service(request), request_path(request), allow);
     struct problem problem = problem_of(*allow ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND, NULL);
     problem_reply(request, &problem, &reply);
     if (*allow)
@@ -134,6 +143,18 @@ void router_reject(struct request *request, enum err err)
     request_reply(request, &reply);
 }
 
+void router_reject_body(struct request *request, enum err err, const char *detail)
+{
+    const char *accept_post = request_route(request)->body->accept_post;
+    struct problem problem = problem_of(err, detail);
+    struct reply reply;
+
+    problem_reply(request, &problem, &reply);
+    if (err == ERR_UNSUPPORTED_MEDIA_TYPE && accept_post)
+        reply_text(&reply, "Accept-Post", accept_post);
+    request_reply(request, &reply);
+}
+
 static enum err check_access(const struct route *row, const struct client *client)
 {
     if (row->access == FOR_ALL || row->access == FOR_UPSTREAM)
@@ -146,9 +167,10 @@ static enum err check_access(const struct route *row, const struct client *clien
 void router_match(struct request *request)
 {
     const char *tail;
-    const struct route *row = find_route(request_method(request), request_path(request), &tail);
+    const struct route *row =
+        find_route(request_service(request), request_method(request), request_path(request), &tail);
 
-    if (row && (row->access != FOR_UPSTREAM || request_service(request)->takes_notifications))
+    if (row)
         request_set_route(request, row, tail);
 }
 

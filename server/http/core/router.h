@@ -8,6 +8,7 @@
 #ifndef HTTP_CORE_ROUTER_H
 #define HTTP_CORE_ROUTER_H
 
+#include "base/errmsg.h"
 #include "http/core/request.h"
 
 #include <stdbool.h>
@@ -23,17 +24,29 @@ enum access_to {
 
 typedef void endpoint_fn(struct request *request);
 
+/* The request bodies that a route accepts. */
+struct route_body {
+    size_t (*max_bytes)(const struct service *service); /* 0 = there is no such route */
+    bool requires_length; /* without a Content-Length: 411; never in chunks */
+    /* Judges the media type. ERR_OK, or ERR_UNSUPPORTED_MEDIA_TYPE and what to do. NULL = any. */
+    enum err (*accepts)(const struct request *request, struct errmsg *why);
+    const char *accept_post; /* the types that are accepted, for a 415; NULL = not listed */
+};
+
 struct route {
     enum http_method method; /* a GET route serves HEAD too unless another row does;
                                 HTTP_ANY_METHOD = every method, also unknown ones */
     const char *path;
     endpoint_fn *endpoint;
     enum access_to access;
-    size_t max_body; /* bytes of a request body; 0 = none is accepted */
+    const struct route_body *body; /* static; NULL = none is accepted */
 };
 
 extern const struct route routes[];
 extern const size_t n_routes;
+
+/* Returns how many bytes of a body the route accepts. `route` NULL = no route matches. */
+size_t route_max_body(const struct route *route, const struct service *service);
 
 /* Sets the request's route, if one matches. Runs before authentication, so that a rejected request
  * is counted for its route. */
@@ -49,6 +62,9 @@ void router_dispatch(struct request *request);
 /* Replies with an error of auth_identify(), auth_check_rate() or the access check, and its
  * headers. */
 void router_reject(struct request *request, enum err err);
+
+/* Replies with what is wrong with a body of the request's route. */
+void router_reject_body(struct request *request, enum err err, const char *detail);
 
 /* Returns the route's index in the metrics, less than METRICS_ROUTES. `route` NULL = no route
  * matches. */

@@ -4,10 +4,18 @@
  * An endpoint that has been parked, or is running, starts a stream in place of request_reply(). The
  * head is sent immediately. The body is what stream_write() appends; libmicrohttpd takes it as fast
  * as the client reads. While there is nothing to send the connection is suspended, like that of a
- * parked request; after STREAM_HEARTBEAT_MS without a byte, the stream sends its heartbeat by
- * itself, so that no proxy times out. A client that takes no byte for the response timeout is
- * disconnected. A body is complete only after stream_end(); if the stream ends otherwise, the
- * connection breaks, which is an error in every client.
+ * parked request. After STREAM_HEARTBEAT_MS without a byte, the stream sends its heartbeat, so that
+ * no proxy times out; but not after a body that does not end with a line end. A client that takes
+ * no byte for the response timeout is disconnected, at the latest after twice that time. So is one
+ * that does not read at the end of a drain; otherwise a drain waits for open streams.
+ *
+ * A body is complete only after stream_end(). If the stream ends otherwise, the connection breaks,
+ * which is an error in every client: the last chunk is missing; in HTTP/1.0, which has no chunks,
+ * the connection is reset.
+ *
+ * An owner that waits for a message holds the worker (request_hold_worker()) until it arrives: the
+ * stream may close before. Its request_inbox() is valid while the stream is open or the worker is
+ * held. A stream is logged and counted when it ends: set the outcome of the request before.
  *
  * Worker thread of the request only. */
 #ifndef HTTP_CORE_STREAM_H
@@ -24,27 +32,31 @@
 struct stream;
 
 struct stream_owner {
-    /* Everything written so far was taken by the connection: more may be written, now or later. Not
-     * called after stream_end(). Never called inside another function of this file. */
+    /* Everything that the owner has written was taken by the system: more may be written, now or
+     * later. Once for what was written since the last time; not after stream_end(). Never called
+     * inside another function of this file. */
     void (*drained)(struct stream *stream);
 
     /* Exactly once, last: the response was sent (`is_complete`), or the client has left, or took no
-     * byte for too long. `stream` must not be used afterwards. Never called inside another function
-     * of this file. */
+     * byte for too long, or the stream was aborted. `stream` must not be used afterwards. Never
+     * called inside another function of this file. */
     void (*closed)(struct stream *stream, bool is_complete);
 };
 
-/* Starts the stream. `head` is a reply without a body; consumed. `heartbeat` and `owner` are
- * static; `state` is the endpoint's. Cache-Control: no-store and X-Accel-Buffering: no are added.
- * With HEAD the stream has no body and ends by itself. If --max-streams are open already, replies
- * with 503 `overloaded` and returns NULL: then nothing else of the request may be used. */
+/* Starts the stream. `head` is a reply without a body; consumed. `heartbeat` (NULL = none) and
+ * `owner` are static; `state` is the endpoint's. Cache-Control: no-store and X-Accel-Buffering: no
+ * are added. With HEAD the stream has no body: what is written is dropped, and it ends
+ * automatically. If --max-streams are open already, replies with 503 `overloaded` and returns NULL:
+ * then nothing else of the request may be used. */
 struct stream *stream_start(struct request *request, struct reply *head, const char *heartbeat,
                             const struct stream_owner *owner, void *state);
 
 void *stream_state(const struct stream *stream);
 struct request *stream_request(const struct stream *stream);
 
-/* Appends to the body; copies. */
+/* Appends to the body; copies. What the client does not read is kept: so an owner writes on when
+ * stream_unsent() is small, or when it is drained. The stream breaks if more than 64 MiB are kept.
+ * Not after stream_end(). */
 void stream_write(struct stream *stream, const void *data, size_t len);
 
 /* Returns how many bytes the connection has not taken yet. */
@@ -53,7 +65,7 @@ size_t stream_unsent(const struct stream *stream);
 /* The body is complete with what was written. */
 void stream_end(struct stream *stream);
 
-/* Breaks the connection. */
+/* Breaks the connection; closed() follows. */
 void stream_abort(struct stream *stream);
 
 #endif

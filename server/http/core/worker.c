@@ -108,7 +108,7 @@ static void run_messages(struct worker *worker)
     worker->has_messages = inbox_run_some(worker->inbox, is_quiet ? SIZE_MAX : MESSAGES_AT_LOAD);
 }
 
-/* The client of a parked request closed its sending half, or the connection broke. */
+/* The client of a suspended connection closed its sending half, or the connection broke. */
 static void on_client_event(struct request *request, uint32_t events)
 {
     if (events & (EPOLLHUP | EPOLLERR))
@@ -151,6 +151,15 @@ static void end_slow_connections(struct worker *worker)
         connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
 }
 
+/* At the end of the drain, cuts streams whose clients do not read: their owners are to see it while
+ * the loop still runs. */
+static void cut_streams(struct worker *worker)
+{
+    if (worker->n_streams && worker->stage == WORKER_DRAINING &&
+        worker->clock.now_ms >= worker->drain_until_ms)
+        connection_timeouts_end_sending(&worker->timeouts);
+}
+
 /* Returns whether a request may still arrive on an accepted connection. */
 static bool awaits_heads(const struct worker *worker)
 {
@@ -160,7 +169,8 @@ static bool awaits_heads(const struct worker *worker)
 
 static bool is_finished(const struct worker *worker)
 {
-    if (worker->stage != WORKER_DRAINING || worker->n_parked > 0 || worker->n_held > 0)
+    if (worker->stage != WORKER_DRAINING || worker->n_parked > 0 || worker->n_streams > 0 ||
+        worker->n_held > 0)
         return false;
     return worker->clock.now_ms >= worker->drain_until_ms ||
            (worker->n_requests == 0 && !awaits_heads(worker));
@@ -210,6 +220,7 @@ static void run_once(struct worker *worker)
         accept_connections(worker);
     run_daemons(worker);
     end_slow_connections(worker);
+    cut_streams(worker);
     if (worker->stage == WORKER_DRAIN_REQUESTED)
         stop_accepting(worker);
 }

@@ -38,6 +38,7 @@ struct worker_options {
     int64_t drain_ms;            /* maximum time to send responses at shutdown */
     int64_t head_grace_ms;       /* of it, for heads that have begun to arrive, or may soon */
     int64_t interim_ms;          /* before a half-closed client is probed again; at least 1 */
+    int64_t heartbeat_ms;        /* of a stream without a byte */
     int64_t idle_ms;             /* longest sleep of the loop; 0 = only the built-in bound */
     bool leaves_queue; /* at shutdown, leave queued connections to the process that keeps the
                           sockets */
@@ -57,8 +58,8 @@ void worker_announce_drain(struct worker *worker);
 
 /* Any thread, once: stops accepting. Connections that have not sent a whole head get head_grace_ms
  * for it. The thread ends when no request is left, or when none is parked and drain_ms have passed
- * since then. It waits for parked requests without a limit, because their owners still refer to
- * them. */
+ * since then. It waits for parked requests and paused streams without a limit, because their owners
+ * still refer to them. A stream whose client does not read is cut after drain_ms. */
 void worker_drain(struct worker *worker);
 
 /* Waits at most `within_ms` for the thread to end. Returns true after freeing the worker, false on

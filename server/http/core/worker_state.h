@@ -38,7 +38,7 @@ struct worker {
     int64_t date_second; /* the second that `date` shows */
     char date[CLOCK_TEXT];
     struct connection_timeouts timeouts;
-    struct timers timers;    /* deadlines of parked requests */
+    struct timers timers;    /* deadlines of parked requests, heartbeats of streams */
     struct clients *clients; /* NULL = no keys required */
     struct limits limits;
     struct tls *tls;               /* NULL = plain HTTP */
@@ -54,9 +54,11 @@ struct worker {
     size_t n_daemons;
     struct MHD_Daemon *daemons[ACCEPTOR_SOCKETS];
     size_t n_requests; /* from the end of their headers to the last byte of their response */
-    size_t n_parked;
-    size_t n_held;     /* messages that will still come about requests that have ended */
-    size_t body_bytes; /* reserved for bodies that arrive now; request_body.c limits it */
+    size_t n_parked;  /* requests whose connection is suspended, those of paused streams included */
+    size_t n_streams; /* open ones, paused or not */
+    size_t n_held;    /* messages that will still come about requests that have ended */
+    size_t body_bytes[2]; /* reserved for bodies: of routes for clients, of open ones. See
+                             request_body.c */
     enum worker_stage stage;
     int64_t drain_until_ms;
     int64_t heads_until_ms;
@@ -81,7 +83,8 @@ extern const char mhd_no_cookie[];
 /* Rejects a request by its target alone, before it begins, and closes its connection. */
 void request_reject_target(struct worker *worker, struct MHD_Connection *handle);
 
-/* The client of a parked request has closed its connection: marks the request as abandoned. */
+/* The client of a request whose socket is watched has closed its connection: marks a parked request
+ * as abandoned, and ends a paused stream. */
 void request_client_left(struct request *request);
 
 /* It has closed its sending half, and may have closed both. */

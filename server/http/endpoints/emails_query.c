@@ -9,7 +9,6 @@
 #include "http/core/problem.h"
 #include "http/protocol/cache_control.h"
 #include "http/protocol/conditional.h"
-#include "http/protocol/negotiate.h"
 #include "http/protocol/prefer.h"
 #include "http/protocol/query.h"
 #include "model/denied_domains.h"
@@ -33,12 +32,13 @@ static const struct query_parameter table[] = {
     {"async", QUERY_FLAG, offsetof(struct parameters, async), flag_problem},
     {"refresh", QUERY_FLAG, offsetof(struct parameters, refresh), flag_problem},
     {"cached", QUERY_FLAG, offsetof(struct parameters, cached), flag_problem},
+    {"format", QUERY_FORMAT, offsetof(struct parameters, format), FORMAT_PROBLEM},
 };
 
 enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
                          struct errmsg *why)
 {
-    struct parameters parameters = {.wait_s = -1, .max_age_s = -1};
+    struct parameters parameters = {.wait_s = -1, .max_age_s = -1, .format = FORMATS};
     struct query query = {
         .table = table, .n_parameters = ARRAY_LEN(table), .values = &parameters, .errmsg = why};
     enum err err = request_each_argument(request, query_take, &query);
@@ -52,22 +52,29 @@ enum err parameters_read(const struct request *request, struct parameters *ret_p
 
 /* ---- with the headers ---- */
 
+int64_t emails_query_max_wait_ms(const struct request *request)
+{
+    int64_t limit_ms = request_limits(request)->max_wait_ms;
+    int64_t theirs_ms = request_client(request)->max_wait_ms;
+
+    return theirs_ms < limit_ms ? theirs_ms : limit_ms;
+}
+
 /* 'async' without a wait returns immediately. A wait beyond the maximum is reduced, and
  * Preference-Applied reports that. */
 static void set_wait(const struct request *request, const struct parameters *parameters,
                      struct emails_query *query)
 {
-    const struct limits *limits = request_limits(request);
-    int64_t theirs_ms = request_client(request)->max_wait_ms;
-    int64_t max_wait_ms = theirs_ms < limits->max_wait_ms ? theirs_ms : limits->max_wait_ms;
+    int64_t max_wait_ms = emails_query_max_wait_ms(request);
     struct prefer prefer = prefer_read(request_header(request, "Prefer"));
     bool has_wait = parameters->wait_s >= 0;
 
     query->async = parameters->async || prefer.respond_async;
-    query->wait_ms = has_wait          ? parameters->wait_s * 1000
-                     : prefer.has_wait ? prefer.wait_s * 1000
-                     : query->async    ? 0
-                                       : limits->wait_ms;
+    query->wait_ms = has_wait                          ? parameters->wait_s * 1000
+                     : prefer.has_wait                 ? prefer.wait_s * 1000
+                     : format_is_stream(query->format) ? max_wait_ms
+                     : query->async                    ? 0
+                                                       : request_limits(request)->wait_ms;
     bool cut = query->wait_ms > max_wait_ms && (has_wait || prefer.has_wait);
     if (query->wait_ms > max_wait_ms)
         query->wait_ms = max_wait_ms;
@@ -143,7 +150,8 @@ static void set_cache(const struct request *request, const struct parameters *pa
     cache->refresh = parameters->refresh && !cache->only_cached;
     cache->max_age_s = parameters->max_age_s;
     /* By the parameters, not by `cache`: the response cache serves the next client of this text. */
-    query->is_plain = !parameters->refresh && parameters->max_age_s < 0;
+    query->is_plain =
+        !parameters->refresh && parameters->max_age_s < 0 && !format_is_stream(query->format);
 }
 
 /* Returns whether the request may pay for a result that is known and fresh. */
@@ -162,7 +170,8 @@ static enum err read_query(const struct request *request, struct parameters *par
     enum err err = parameters_read(request, parameters, why);
 
     if (!err)
-        err = negotiate_format(request_header(request, "Accept"), &query->format);
+        err = negotiate_format(parameters->format, request_header(request, "Accept"), FORMAT_JSON,
+                               &query->format);
     if (!err)
         err = question_new(parameters->fields, &query->question, why);
     if (err)

@@ -29,7 +29,8 @@ void usage_get(struct request *request);
 
 /* ---- the upstream ---- */
 
-#define NOTIFY_BODY_MAX ((size_t)64 << 10)
+/* Returns how many bytes of a body a notification may have. */
+size_t notify_body_max(const struct service *service);
 
 /* Any method, /notify/{token}: something about a batch has changed at the upstream. 204 for every
  * well-formed token, known or not; 404 for others, and for all without --notify-url; 503 if too

@@ -3,11 +3,53 @@
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
+#include "http/endpoints/emails_query.h"
 #include "http/endpoints/engine_call.h"
 #include "http/endpoints/result_reply.h"
 #include "http/protocol/negotiate.h"
+#include "http/protocol/query.h"
 
+#include <stddef.h>
 #include <string.h>
+
+/* ---- the query ---- */
+
+struct lookup_parameters {
+    enum format format; /* FORMATS = absent */
+    int64_t wait_s;     /* -1 = absent */
+};
+
+static const struct query_parameter table[] = {
+    {"format", QUERY_FORMAT, offsetof(struct lookup_parameters, format), FORMAT_PROBLEM},
+    {"wait", QUERY_SECONDS, offsetof(struct lookup_parameters, wait_s),
+     "'wait' must be an integer number of seconds, such as 30"},
+};
+
+/* Reads the format, and how long a stream waits. */
+static enum err read_query(const struct request *request, enum format *format, int64_t *wait_ms,
+                           struct errmsg *why)
+{
+    struct lookup_parameters parameters = {FORMATS, -1};
+    struct query query = {
+        .table = table, .n_parameters = ARRAY_LEN(table), .values = &parameters, .errmsg = why};
+    int64_t max_wait_ms = emails_query_max_wait_ms(request);
+    enum err err = request_each_argument(request, query_take, &query);
+
+    if (!err)
+        err = negotiate_format(parameters.format, request_header(request, "Accept"), FORMAT_JSON,
+                               format);
+    if (err)
+        return err;
+    if (parameters.wait_s >= 0 && !format_is_stream(*format)) {
+        errmsg_set(why, "'wait' applies to streams: to the formats ndjson and sse");
+        return ERR_INVALID_PARAMETER;
+    }
+    bool is_given = parameters.wait_s >= 0 && parameters.wait_s * 1000 < max_wait_ms;
+    *wait_ms = is_given ? parameters.wait_s * 1000 : max_wait_ms;
+    return ERR_OK;
+}
+
+/* ---- without a stream ---- */
 
 struct progress_call {
     struct find_lookup_call find; /* first: it is freed by engine_call.c */
@@ -22,34 +64,47 @@ static void reply_lookup(struct request *request, struct engine_call *call)
     const struct answer_notes notes = {0};
 
     if (find->err) {
-        problem_send(request, find->err,
-                     find->err == ERR_NOT_FOUND ? "unknown or expired lookup id" : NULL);
+        answer_no_lookup(request, find->err);
     } else if (find->result) {
         answer_result(request, find->result, progress_call->format, &notes);
         result_unref(find->result);
     } else {
-        const struct progress shown = {find->id, find->domain, progress->phase,
-                                       progress->elapsed_ms, progress->expected_ms};
+        const struct progress shown = {find->id,
+                                       find->domain,
+                                       progress->phase,
+                                       progress->elapsed_ms,
+                                       progress->expected_ms,
+                                       progress->timing};
         answer_progress(request, &shown, progress->retry_after_s, &notes);
     }
+}
+
+static void find_lookup(struct request *request, const char *id, enum result_format format)
+{
+    struct progress_call *call = xcalloc(1, sizeof *call);
+
+    call->format = format;
+    call->find.call.run = engine_find_lookup;
+    memcpy(call->find.id, id, ID_TEXT);
+    engine_call_send(request, &call->find.call, reply_lookup);
 }
 
 void lookups_get(struct request *request)
 {
     const char *id = request_path_tail(request);
-    enum result_format format;
+    struct errmsg why = {""};
+    enum format format;
+    int64_t wait_ms;
 
     if (strlen(id) != ID_LEN) {
-        problem_send(request, ERR_NOT_FOUND, "unknown or expired lookup id");
+        answer_no_lookup(request, ERR_NOT_FOUND);
         return;
     }
-    if (negotiate_format(request_header(request, "Accept"), &format)) {
+    enum err err = read_query(request, &format, &wait_ms, &why);
+    if (err)
+        problem_send(request, err, *why.text ? why.text : NULL);
+    else if (!format_is_stream(format))
+        find_lookup(request, id, (enum result_format)format);
+    else
         problem_send(request, ERR_NOT_ACCEPTABLE, NULL);
-        return;
-    }
-    struct progress_call *call = xcalloc(1, sizeof *call);
-    call->format = format;
-    call->find.call.run = engine_find_lookup;
-    memcpy(call->find.id, id, ID_TEXT);
-    engine_call_send(request, &call->find.call, reply_lookup);
 }

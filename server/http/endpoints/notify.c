@@ -12,7 +12,14 @@
 #include "http/core/problem.h"
 #include "lookup/engine.h"
 
+#define BODY_MAX  ((size_t)64 << 10)
 #define QUERY_MAX ((size_t)16 << 10) /* the query is part of a head of that size */
+
+size_t notify_body_max(const struct service *service)
+{
+    (void)service;
+    return BODY_MAX;
+}
 
 static enum err add_argument(void *arg, struct slice name, struct slice value)
 {
@@ -29,7 +36,7 @@ static enum err add_argument(void *arg, struct slice name, struct slice value)
 void notify_any(struct request *request)
 {
     struct slice body = request_body(request);
-    struct buf autobuf text = BUF_INIT(NOTIFY_BODY_MAX + QUERY_MAX);
+    struct buf autobuf text = BUF_INIT(BODY_MAX + QUERY_MAX);
     struct reply reply;
 
     if (!id_is_well_formed(request_path_tail(request))) {

@@ -4,6 +4,7 @@
 #include "http/endpoints/result_reply.h"
 
 #include "base/json.h"
+#include "http/endpoints/timing_text.h"
 #include "http/protocol/conditional.h"
 #include "http/protocol/negotiate.h"
 #include "model/freshness.h"
@@ -15,12 +16,18 @@ static int64_t seconds(int64_t ms)
 
 static void add_notes(struct reply *reply, const struct answer_notes *notes)
 {
+    char timing[SERVER_TIMING_TEXT];
+
     if (notes->cache_status && *notes->cache_status)
         reply_text(reply, "Cache-Status", notes->cache_status);
     if (notes->preference_applied && *notes->preference_applied)
         reply_text(reply, "Preference-Applied", notes->preference_applied);
     if (notes->allowance)
         reply_quota(reply, notes->allowance);
+    if (notes->timing) {
+        timing_write_header(notes->timing, timing);
+        reply_text(reply, "Server-Timing", timing);
+    }
 }
 
 /* Returns whether the result fails If-Match or If-Unmodified-Since. */
@@ -44,7 +51,7 @@ static void answer_success(struct request *request, const struct result *result,
 
     reply_init(&reply, has_it ? 304 : 200);
     if (!has_it)
-        reply_text(&reply, "Content-Type", negotiate_content_type(format));
+        reply_text(&reply, "Content-Type", negotiate_content_type((enum format)format));
     reply_body_of(&reply, result, format); /* a 304 carries only its length */
     reply_text(&reply, "ETag", body->etag);
     /* The whole life: a cache subtracts Age itself (RFC 9111, 4.2.3). An expired result has an Age
@@ -68,19 +75,27 @@ static void answer_failed(struct request *request, const struct result *result,
     answer_problem(request, &problem, notes);
 }
 
-void answer_result(struct request *request, const struct result *result, enum result_format format,
-                   const struct answer_notes *notes)
+bool answer_rejection(struct request *request, const struct result *result,
+                      enum result_format format, const struct answer_notes *notes)
 {
     static const struct problem changed = {
         .err = ERR_PRECONDITION_FAILED,
         .detail = "the stored result does not satisfy If-Match or If-Unmodified-Since",
         .charged = CHARGED_NO};
 
+    if (!result->err && !fails_precondition(request, result, format))
+        return false;
     if (result->err)
         answer_failed(request, result, notes);
-    else if (fails_precondition(request, result, format))
-        answer_problem(request, &changed, notes);
     else
+        answer_problem(request, &changed, notes);
+    return true;
+}
+
+void answer_result(struct request *request, const struct result *result, enum result_format format,
+                   const struct answer_notes *notes)
+{
+    if (!answer_rejection(request, result, format, notes))
         answer_success(request, result, format, notes);
 }
 
@@ -119,10 +134,12 @@ void progress_write(const struct progress *progress, struct buf *out)
     json_add_text(out, progress->id);
     buf_add_str(out, ",\"domain\":");
     json_add_text(out, progress->domain);
-    buf_addf(out, ",\"phase\":\"%s\",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld}\n",
+    buf_addf(out, ",\"phase\":\"%s\",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld,\"timing\":",
              phase_word(progress->phase), (long long)(progress->elapsed_ms / 1000),
              (long long)(progress->elapsed_ms % 1000 / 100),
              (long long)clock_ceil_s(progress->expected_ms));
+    timing_write_json(&progress->timing, progress->phase, out);
+    buf_add_str(out, "}\n");
 }
 
 void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,
@@ -140,4 +157,9 @@ void answer_progress(struct request *request, const struct progress *progress, i
     reply_body_take(&reply, &out);
     add_notes(&reply, notes);
     request_reply(request, &reply);
+}
+
+void answer_no_lookup(struct request *request, enum err err)
+{
+    problem_send(request, err, err == ERR_NOT_FOUND ? "unknown or expired lookup id" : NULL);
 }

@@ -4,18 +4,20 @@
 #include "http/core/router.h"
 #include "http/endpoints/endpoints.h"
 
+static const struct route_body notify_body = {.max_bytes = notify_body_max};
+
 const struct route routes[] = {
-    {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS, 0},
-    {HTTP_GET, "/emails", emails_get, FOR_CLIENTS, 0},
-    {HTTP_DELETE, "/emails", emails_delete, FOR_ADMINS, 0},
-    {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS, 0},
-    {HTTP_GET, "/usage", usage_get, FOR_CLIENTS, 0},
-    {HTTP_GET, "/livez", health_live, FOR_ALL, 0},
-    {HTTP_GET, "/readyz", health_ready, FOR_ALL, 0},
-    {HTTP_GET, "/version", version_get, FOR_ALL, 0},
-    {HTTP_GET, "/metrics", metrics_get, FOR_ALL, 0},
-    {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL, 0},
-    {HTTP_GET, "/problems/{}", problem_page, FOR_ALL, 0},
-    {HTTP_ANY_METHOD, "/notify/{}", notify_any, FOR_UPSTREAM, NOTIFY_BODY_MAX},
+    {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS, NULL},
+    {HTTP_GET, "/emails", emails_get, FOR_CLIENTS, NULL},
+    {HTTP_DELETE, "/emails", emails_delete, FOR_ADMINS, NULL},
+    {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS, NULL},
+    {HTTP_GET, "/usage", usage_get, FOR_CLIENTS, NULL},
+    {HTTP_GET, "/livez", health_live, FOR_ALL, NULL},
+    {HTTP_GET, "/readyz", health_ready, FOR_ALL, NULL},
+    {HTTP_GET, "/version", version_get, FOR_ALL, NULL},
+    {HTTP_GET, "/metrics", metrics_get, FOR_ALL, NULL},
+    {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL, NULL},
+    {HTTP_GET, "/problems/{}", problem_page, FOR_ALL, NULL},
+    {HTTP_ANY_METHOD, "/notify/{}", notify_any, FOR_UPSTREAM, &notify_body},
 };
 const size_t n_routes = ARRAY_LEN(routes);

@@ -4,8 +4,10 @@
  * socket. */
 #include "http/net/connection_timeout.h"
 
+#include "http/net/tcp_reset.h"
+
+#include <linux/tcp.h> /* that of the C library has not all members */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <utlist.h>
@@ -68,6 +70,20 @@ struct connection_timeout *connection_timeouts_pop_expired(struct connection_tim
     return NULL;
 }
 
+/* Returns whether the client has taken bytes since the last check. libmicrohttpd hands a piece over
+ * only when the buffer of the system has much room again, so a slow client needs more than one
+ * timeout for that. */
+static bool has_taken(struct connection_timeout *one)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    uint64_t before = one->acked;
+
+    if (getsockopt(one->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+        one->acked = info.tcpi_bytes_acked;
+    return one->acked != before;
+}
+
 /* Returns whether bytes arrived after the last request ended, `idle_ms` ago. libmicrohttpd has read
  * them already, but the kernel reports when the last data arrived. */
 static bool has_begun(int fd, int64_t idle_ms)
@@ -79,13 +95,31 @@ static bool has_begun(int fd, int64_t idle_ms)
            info.tcpi_last_data_recv + SLACK_MS < idle_ms;
 }
 
+static void end_connection(const struct connection_timeout *one)
+{
+    if (one->resets)
+        tcp_reset(one->fd);
+    else
+        shutdown(one->fd, SHUT_RDWR);
+}
+
+void connection_timeouts_end_sending(struct connection_timeouts *all)
+{
+    struct connection_timeout *one;
+
+    DL_FOREACH (all->lists[PHASE_SENDING], one)
+        end_connection(one);
+}
+
 void connection_on_timeout(struct connection_timeouts *all, struct connection_timeout *expired,
                            int64_t now_ms)
 {
     int64_t idle_ms = now_ms - expired->idle_since_ms;
 
-    if (expired->phase != PHASE_IDLE || idle_ms >= all->idle_ms)
-        shutdown(expired->fd, SHUT_RDWR);
+    if (expired->phase == PHASE_SENDING && expired->is_stream && has_taken(expired))
+        set_timeout(all, expired, PHASE_SENDING, now_ms);
+    else if (expired->phase != PHASE_IDLE || idle_ms >= all->idle_ms)
+        end_connection(expired);
     else if (has_begun(expired->fd, idle_ms))
         set_timeout(all, expired, PHASE_HEADER, now_ms);
     else

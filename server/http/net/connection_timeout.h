@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_timeout.h - absolute timeouts per connection phase; activity does not extend them.
+/* connection_timeout.h - absolute timeouts per connection phase; activity does not extend them,
+ * except while a stream is sent.
  *
  * libmicrohttpd only has an idle timeout, which a client avoids by sending single bytes. So each
  * worker has its own timeouts: for a complete header, from the start of the connection; for reading
@@ -19,7 +20,8 @@
 
 enum connection_phase {
     PHASE_HEADER,  /* a new connection, or the first bytes of a next request */
-    PHASE_SENDING, /* the client reads the response */
+    PHASE_SENDING, /* the client reads the response; that of a stream begins again as long as the
+                      client takes bytes, so it ends within twice the timeout after the last one */
     PHASE_IDLE,    /* between two requests: until the next check */
     PHASES,
     PHASE_NONE /* no timeout: the request waits for a lookup, or the connection has ended */
@@ -31,6 +33,9 @@ struct connection_timeout {
     int64_t at_ms;
     enum connection_phase phase; /* also after its timeout has expired */
     bool armed;                  /* is in the list of `phase` */
+    bool is_stream;              /* the response has no end yet: see PHASE_SENDING */
+    bool resets;                 /* ends by a reset: its response has no other sign of being cut */
+    uint64_t acked;              /* bytes that the client had taken at the last check of a stream */
     int fd;                      /* the connection's socket, borrowed */
     int64_t idle_since_ms;
 };
@@ -58,10 +63,13 @@ void connection_on_request_line(struct connection_timeouts *all, struct connecti
 struct connection_timeout *connection_timeouts_pop_expired(struct connection_timeouts *all,
                                                            int64_t now_ms);
 
-/* Handles an expired timeout: shuts down the socket, so that libmicrohttpd closes it, or plans the
- * next check of an idle connection. */
+/* Handles an expired timeout: shuts down or resets the socket, so that libmicrohttpd closes it, or
+ * plans the next check of an idle connection or a stream. */
 void connection_on_timeout(struct connection_timeouts *all, struct connection_timeout *expired,
                            int64_t now_ms);
+
+/* Ends all connections whose clients read a response. */
+void connection_timeouts_end_sending(struct connection_timeouts *all);
 
 /* Starts the header timeout of all idle connections on which bytes of a next request arrived. */
 void connection_timeouts_check_idle(struct connection_timeouts *all, int64_t now_ms);

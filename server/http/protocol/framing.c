@@ -110,8 +110,8 @@ static bool has_valid_encoding(const struct framing *framing, bool is_1_1)
     return framing->encodings == 1 && framing->is_chunked && framing->lengths == 0 && is_1_1;
 }
 
-enum err framing_verdict(const struct framing *framing, const char *version, size_t max_body,
-                         const char **ret_detail)
+enum err framing_verdict(const struct framing *framing, const char *version,
+                         enum framing_accepts accepts, const char **ret_detail)
 {
     bool is_1_1 = strcmp(version, "HTTP/1.1") == 0;
     bool is_encoded = framing->encodings > 0;
@@ -128,14 +128,12 @@ enum err framing_verdict(const struct framing *framing, const char *version, siz
          "header lines must end in CR LF and must not be folded or contain NUL"},
         {framing->hosts > 1 || (is_1_1 && framing->hosts == 0), ERR_INVALID_REQUEST,
          "exactly one Host header is required"},
-        {framing->lengths > 1 || (is_encoded && max_body == 0), ERR_INVALID_REQUEST,
+        {framing->lengths > 1 || (is_encoded && accepts != FRAMING_ANY_BODY), ERR_INVALID_REQUEST,
          "at most one Content-Length and no Transfer-Encoding is allowed"},
         {is_encoded && !has_valid_encoding(framing, is_1_1), ERR_INVALID_REQUEST,
          "a body requires one Content-Length, or in HTTP/1.1 Transfer-Encoding: chunked"},
-        {framing->length > 0 && max_body == 0, ERR_BODY_TOO_LARGE,
+        {framing->length > 0 && accepts == FRAMING_NO_BODY, ERR_BODY_TOO_LARGE,
          "this request must not have a body"},
-        {framing->length > max_body, ERR_BODY_TOO_LARGE,
-         "the body is longer than this path accepts"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {

@@ -4,7 +4,7 @@
  * libmicrohttpd 0.9.75 accepts much that RFC 9112 forbids: Content-Length beside Transfer-Encoding,
  * several Content-Lengths or Hosts, white space before the colon, any HTTP/1.x. A request that two
  * parsers could read differently is rejected and the connection closed. head_layout.h detects what
- * the headers alone do not show. A body is rejected unless the route accepts one of its length.
+ * the headers alone do not show. A body is rejected unless the route accepts one of its kind.
  * Pure functions; any thread. */
 #ifndef HTTP_PROTOCOL_FRAMING_H
 #define HTTP_PROTOCOL_FRAMING_H
@@ -34,10 +34,17 @@ void framing_header(struct framing *framing, struct slice name, struct slice val
 /* Returns whether a body follows the head of an accepted request. A chunked one may be empty. */
 bool framing_has_body(const struct framing *framing);
 
-/* Judges the request of a route that accepts a body of `max_body` bytes; 0 = none. Returns ERR_OK,
- * ERR_INVALID_REQUEST, or ERR_BODY_TOO_LARGE if a body is the only fault. The length of a chunked
- * body is not known yet. On failure *ret_detail is a static, human-readable reason. */
-enum err framing_verdict(const struct framing *framing, const char *version, size_t max_body,
-                         const char **ret_detail);
+/* The bodies that a route accepts. */
+enum framing_accepts {
+    FRAMING_NO_BODY,
+    FRAMING_BODY_OF_LENGTH, /* by Content-Length */
+    FRAMING_ANY_BODY,       /* also in chunks */
+};
+
+/* Judges the request of a route. Returns ERR_OK, ERR_INVALID_REQUEST, or ERR_BODY_TOO_LARGE if a
+ * body is the only fault. Any length is accepted, also none. On failure *ret_detail is a static,
+ * human-readable reason. */
+enum err framing_verdict(const struct framing *framing, const char *version,
+                         enum framing_accepts accepts, const char **ret_detail);
 
 #endif

@@ -3,7 +3,6 @@
  * skipped, because they do not matter for any format offered. */
 #include "http/protocol/negotiate.h"
 
-#include "base/slice.h"
 #include "http/protocol/field_value.h"
 
 #include <string.h>
@@ -12,18 +11,31 @@
 #define DIGITS "0123456789"
 
 static const struct {
+    const char *name;  /* the value of `format` */
     const char *type;  /* such as text/plain */
     const char *range; /* the range of all its subtypes */
     const char *content_type;
-} forms[RESULT_FORMATS] = {
-    [RESULT_JSON] = {"application/json", "application/*", "application/json"},
-    [RESULT_TEXT] = {"text/plain", "text/*", "text/plain; charset=utf-8"},
-    [RESULT_CSV] = {"text/csv", "text/*", "text/csv; charset=utf-8; header=present"},
+} forms[FORMATS] = {
+    [FORMAT_JSON] = {"json", "application/json", "application/*", "application/json"},
+    [FORMAT_TEXT] = {"text", "text/plain", "text/*", "text/plain; charset=utf-8"},
+    [FORMAT_CSV] = {"csv", "text/csv", "text/*", "text/csv; charset=utf-8; header=present"},
+    [FORMAT_NDJSON] = {"ndjson", "application/x-ndjson", "application/*", "application/x-ndjson"},
+    [FORMAT_SSE] = {"sse", "text/event-stream", "text/*", "text/event-stream"},
 };
 
-const char *negotiate_content_type(enum result_format format)
+const char *negotiate_content_type(enum format format)
 {
     return forms[format].content_type;
+}
+
+bool format_read(struct slice name, enum format *ret_format)
+{
+    for (int i = 0; i < FORMATS; i++)
+        if (slice_equals(name, forms[i].name)) {
+            *ret_format = (enum format)i;
+            return true;
+        }
+    return false;
 }
 
 static const char *skip_blanks(const char *s)
@@ -33,7 +45,7 @@ static const char *skip_blanks(const char *s)
 
 /* Returns how closely a media range matches a format: 3 = exactly, 2 = its type, 1 = any type, 0 =
  * not. Java's clients send "*" for any type. */
-static int closeness(struct slice range, enum result_format format)
+static int closeness(struct slice range, enum format format)
 {
     if (slice_equals_nocase(range, forms[format].type))
         return 3;
@@ -76,7 +88,7 @@ static int quality(const char *s)
 }
 
 /* Returns the quality that `accept` gives to a format: that of the closest range. */
-static int wanted(const char *accept, enum result_format format)
+static int wanted(const char *accept, enum format format)
 {
     int best = 0, q = 0;
 
@@ -92,20 +104,22 @@ static int wanted(const char *accept, enum result_format format)
     return q;
 }
 
-enum err negotiate_format(const char *accept, enum result_format *ret_format)
+enum err negotiate_format(enum format given, const char *accept, enum format preferred,
+                          enum format *ret_format)
 {
-    int best = 0;
+    bool is_decided = given != FORMATS, accepts_all = !accept || !*skip_blanks(accept);
+    enum format best = is_decided ? given : preferred;
+    int best_q = is_decided || accepts_all ? 1000 : wanted(accept, preferred);
 
-    if (!accept || !*skip_blanks(accept)) {
-        *ret_format = RESULT_JSON;
-        return ERR_OK;
-    }
-    for (int i = 0; i < RESULT_FORMATS; i++) {
-        int q = wanted(accept, (enum result_format)i);
-        if (q > best) {
-            best = q;
-            *ret_format = (enum result_format)i;
+    for (int i = 0; best_q < 1000 && i < FORMATS; i++) {
+        int q = wanted(accept, (enum format)i);
+        if (q > best_q) {
+            best_q = q;
+            best = (enum format)i;
         }
     }
-    return best ? ERR_OK : ERR_NOT_ACCEPTABLE;
+    if (!best_q)
+        return ERR_NOT_ACCEPTABLE;
+    *ret_format = best;
+    return ERR_OK;
 }

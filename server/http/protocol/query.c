@@ -2,6 +2,7 @@
 /* query.c - see query.h. */
 #include "http/protocol/query.h"
 
+#include "http/protocol/negotiate.h"
 #include "http/protocol/unknown_name.h"
 
 #include <stdbool.h>
@@ -33,6 +34,8 @@ static bool read_value(enum query_type type, struct slice value, void *member)
         if (value.len == 0)
             value = (struct slice){"1", 1};
         return read_flag(value, member);
+    case QUERY_FORMAT:
+        return format_read(value, member);
     case QUERY_FLAG:
         break;
     }

@@ -18,6 +18,7 @@ enum query_type {
     QUERY_SECONDS, /* a whole number; int64_t */
     QUERY_FLAG,    /* 0 or 1; bool */
     QUERY_SWITCH,  /* 0, 1, or no value, which means 1; bool */
+    QUERY_FORMAT,  /* the name of a format; enum format */
 };
 
 struct query_parameter {

@@ -59,7 +59,8 @@ bool batch_waits(const struct batch *batch)
            batch->state != BATCH_DONE;
 }
 
-/* Returns the phase of the tasks of a batch. Those that wait after an unknown outcome may exist. */
+/* Returns the phase of the tasks of a batch that enters its state. Those that wait after an unknown
+ * outcome may exist. Once an accepted batch is ready, they move on (batch_results.c). */
 static enum task_phase phase_of(const struct batch *batch)
 {
     if (batch_waits(batch))
@@ -74,7 +75,7 @@ void batch_add(struct batch *batch, struct task *task)
     assert(batch->n_tasks < OPENMART_BATCH_MAX);
     DL_APPEND(batch->tasks, task);
     task->batch = batch;
-    task->phase = phase_of(batch);
+    task_enter_phase(task, phase_of(batch), batch->tools->clock->now_ms);
     batch->n_tasks++;
     batch->n_open++;
     if (task->queued_ms < batch->oldest_ms)
@@ -95,7 +96,7 @@ void batch_enter(struct batch *batch, enum batch_state state)
 
     batch->state = state;
     DL_FOREACH (batch->tasks, task)
-        task->phase = phase_of(batch);
+        task_enter_phase(task, phase_of(batch), batch->tools->clock->now_ms);
 }
 
 void batch_set_state(struct batch *batch, enum batch_state state)
@@ -122,7 +123,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     else
         budget_commit(budget, &task->credit);
     task->batch = NULL;
-    task->phase = TASK_ENDED;
+    task_enter_phase(task, TASK_ENDED, batch->tools->clock->now_ms);
     task->done(task, &with_id);
     owner->task_ended(owner->arg);
 }
@@ -414,9 +415,12 @@ bool batch_task_is_unsent(const struct task *task)
     return batch->state == BATCH_INTENDING && batch->risk == RISK_NONE;
 }
 
-enum task_phase batch_task_phase(const struct task *task)
+bool batch_is_listed(const struct batch *batch)
 {
-    if (task->phase == TASK_PROCESSING && collector_batch_is_ready(task->batch->collector))
-        return TASK_FETCHING;
-    return task->phase;
+    const struct task *task;
+
+    DL_FOREACH (batch->tasks, task)
+        if (!task->is_listed)
+            return false;
+    return true;
 }

@@ -155,7 +155,7 @@ void batch_fail(struct batch *batch, struct task_end end);
 /* Returns whether no submit has left that may have created the task, in a batch or not. */
 bool batch_task_is_unsent(const struct task *task);
 
-/* Returns the phase of a task in any state, in a batch or not. */
-enum task_phase batch_task_phase(const struct task *task);
+/* Returns whether all open tasks of the batch are of lists. */
+bool batch_is_listed(const struct batch *batch);
 
 #endif

@@ -7,6 +7,7 @@
 #include "lookup/batching/batch_split.h"
 
 #include <stdio.h>
+#include <utlist.h>
 
 /* Keeps a result that has no open task. It was paid for with this batch, and may be of a task whose
  * result never arrives. */
@@ -53,6 +54,15 @@ static bool is_expected(void *arg, const struct task_result *result)
     return result_match(batch->tasks, batch->n_tasks, result) != NULL;
 }
 
+static void batch_is_ready(void *arg)
+{
+    struct batch *batch = arg;
+    struct task *task;
+
+    DL_FOREACH (batch->tasks, task)
+        task_enter_phase(task, TASK_FETCHING, batch->tools->clock->now_ms);
+}
+
 static enum result_owner task_ended(void *arg, const struct task_result *result)
 {
     struct batch *batch = arg;
@@ -95,7 +105,8 @@ static void collector_ended(void *arg, enum err err, const char *detail)
 
 void batch_collect(struct batch *batch, const char *batch_id, int64_t submitted_ms)
 {
-    const struct collector_owner owner = {is_expected, task_ended, collector_ended, batch};
+    const struct collector_owner owner = {is_expected, batch_is_ready, task_ended, collector_ended,
+                                          batch};
     const struct collector_batch accepted = {.id = batch_id,
                                              .n_tasks = batch->n_tasks,
                                              .rank = batch->oldest_ms,

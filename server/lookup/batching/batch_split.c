@@ -61,6 +61,18 @@ static struct task *oldest_task(const struct batch *batch)
     return oldest;
 }
 
+/* Returns the task that probes the circuit: of a list only if there is no other. */
+static struct task *probe_task(const struct batch *batch)
+{
+    struct task *task, *oldest = NULL;
+    bool is_listed = batch_is_listed(batch);
+
+    DL_FOREACH (batch->tasks, task)
+        if (task->is_listed == is_listed && (!oldest || task->queued_ms < oldest->queued_ms))
+            oldest = task;
+    return oldest;
+}
+
 /* Moves `n` tasks from `first` on, but not all, to a new batch, and returns that. The journal must
  * know the batch as not sent. */
 static struct batch *move_tasks(struct batch *batch, struct task *first, size_t n)
@@ -94,7 +106,7 @@ struct batch *batch_cut(struct batch *batch, size_t n)
 {
     if (n >= batch->n_tasks)
         return batch;
-    struct batch *part = move_tasks(batch, n == 1 ? oldest_task(batch) : batch->tasks, n);
+    struct batch *part = move_tasks(batch, n == 1 ? probe_task(batch) : batch->tasks, n);
     part->tries = batch->tries;
     if (batch->split)
         join(part, batch->split);

@@ -28,9 +28,9 @@ void batch_split_leave(struct batch *batch, const char *message);
 /* Drops the batch's reference to its split, without effect on the other parts. */
 void batch_split_release(struct batch *batch);
 
-/* Moves `n` tasks, or the oldest one if n is 1, of a PENDING batch that the journal knows as not
- * sent to a new PENDING batch, and returns that. Returns the batch itself if it has no more
- * tasks. */
+/* Moves `n` tasks, or the oldest one if n is 1 (of a list only if there is no other), of a PENDING
+ * batch that the journal knows as not sent to a new PENDING batch, and returns that. Returns the
+ * batch itself if it has no more tasks. */
 struct batch *batch_cut(struct batch *batch, size_t n);
 
 /* Ends the abandoned tasks (batcher_abandon()) of a batch that has no submit in flight and was not

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* batcher.c - the queue and the slots; see batcher.h.
+/* batcher.c - the queues and the slots; see batcher.h.
  *
- * A batch is formed when the queue holds enough tasks for a full one, or when the linger of its
- * first task is over. If all slots were busy then, it is formed when a slot becomes free. Batches
- * that were formed before and wait for a slot, such as parts of a rejected one, alternate with the
- * queue, so that they do not block other tasks. The circuit breaker may permit only a probe: then
- * it is cut from such a batch, or formed from the queue. Used slots are counted by the states of
- * the batches. */
+ * A batch is formed when enough tasks wait for a full one, or when the linger of the first one is
+ * over. If no slot was free then, it is formed when a slot becomes free. batch_choice.c chooses
+ * which batch takes it. Tasks of lists wait in a lane of their own. */
 #include "lookup/batching/batcher.h"
 
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "lookup/batching/batch.h"
 #include "lookup/batching/batch_results.h"
 #include "lookup/batching/batch_split.h"
-#include "lookup/batching/fair_queue.h"
-#include "lookup/batching/finish_rate.h"
-#include "lookup/batching/read_limiter.h"
+#include "lookup/batching/batcher_state.h"
 #include "lookup/batching/waiting_batches.h"
 
 #include <assert.h>
@@ -26,109 +20,21 @@
 
 #define SUBMIT_S 26 /* how long the upstream usually takes */
 
-struct batcher {
-    struct batcher_options options;
-    const struct clock *clock;
-    struct timers *timers;
-    struct journal *journal;
-    struct budget *budget;
-    struct read_limiter limiter;
-    struct batch_tools tools;
-    struct circuit_breaker *breaker;
-    struct fair_queue queue;
-    struct finish_rate rate;
-    struct timer linger;       /* of the first task in the queue */
-    bool overdue;              /* the linger is over and no slot was free */
-    bool pending_had_its_turn; /* the last slot went to a batch that was formed before */
-    struct batch *batches;
-    struct batch *noted; /* those with a notify token, by it */
-    struct lost_submit *lost_submits;
-};
-
 /* ---- submit slots ---- */
-
-int batcher_slots_used(const struct batcher *batcher)
-{
-    const struct batch *batch;
-    int n = 0;
-
-    DL_FOREACH (batcher->batches, batch)
-        n += batch_is_in_slot(batch);
-    return n;
-}
-
-/* Returns whether the accepted batches have more unread tasks than can be read soon. More would
- * only be paid for earlier. */
-static bool has_back_pressure(const struct batcher *batcher)
-{
-    size_t max = (size_t)batcher->options.reads_per_second * BACK_PRESSURE_S, n = 0;
-    const struct batch *batch;
-
-    DL_FOREACH (batcher->batches, batch)
-        n += batch->state == BATCH_COLLECTING ? batch->n_open : 0;
-    return max && n > max;
-}
-
-/* Forms a batch of at most `max` tasks from the queue. `trigger` is the reason if it does not
- * become full. */
-static struct batch *form_batch(struct batcher *batcher, struct circuit_permit permit,
-                                enum metrics_flush trigger)
-{
-    size_t size = batcher->options.size, max = permit.max_tasks < size ? permit.max_tasks : size;
-    struct batch *batch = batch_new(&batcher->tools);
-    struct task *task;
-
-    while (batch->n_tasks < max &&
-           (task = permit.oldest_first ? fair_queue_take_oldest(&batcher->queue)
-                                       : fair_queue_take(&batcher->queue)))
-        batch_add(batch, task);
-    if (batch->n_tasks == size)
-        trigger = FLUSH_FULL;
-    metrics_add(&metrics_mine()->batches_flushed[trigger], 1);
-    metrics_size(&metrics_mine()->batch_tasks, batch->n_tasks);
-    return batch;
-}
-
-/* Returns a small batch that probes the circuit, without linger. */
-static struct batch *next_probe(struct batcher *batcher, struct circuit_permit permit)
-{
-    const struct fair_queue *queue = &batcher->queue;
-    struct batch *pending = waiting_batches_oldest(&batcher->tools);
-    bool can_form = queue->n && !has_back_pressure(batcher);
-    bool is_older = pending && can_form && permit.oldest_first &&
-                    pending->oldest_ms <= queue->oldest->queued_ms;
-
-    if (pending && (!can_form || is_older))
-        return batch_cut(pending, permit.max_tasks);
-    return can_form ? form_batch(batcher, permit, FLUSH_SLOT) : NULL;
-}
-
-/* Returns the batch to submit next; NULL = none is due, or none may leave. */
-static struct batch *next_batch(struct batcher *batcher, enum metrics_flush trigger)
-{
-    struct circuit_permit permit = circuit_permit(batcher->breaker);
-    size_t n_queued = batcher->queue.n;
-
-    if (permit.max_tasks == 0)
-        return NULL;
-    if (permit.max_tasks < OPENMART_BATCH_MAX)
-        return next_probe(batcher, permit);
-    struct batch *pending = waiting_batches_first(&batcher->tools);
-    bool is_due = n_queued && (batcher->overdue || n_queued >= batcher->options.size) &&
-                  !has_back_pressure(batcher);
-    if (pending && is_due)
-        batcher->pending_had_its_turn = !batcher->pending_had_its_turn;
-    if (pending && (!is_due || batcher->pending_had_its_turn))
-        return pending;
-    return is_due ? form_batch(batcher, permit, trigger) : NULL;
-}
 
 /* Returns whether a batch may be submitted, if one is due. Without the journal it could not be: so
  * tasks and batches wait until that is usable. */
 static bool has_slot(const struct batcher *batcher)
 {
-    return batcher_slots_used(batcher) < batcher->options.slots &&
-           journal_state(batcher->journal).is_usable;
+    return batcher_slots_free(batcher) > 0 && journal_state(batcher->journal).is_usable;
+}
+
+static void end_linger_if_empty(struct batcher *batcher, struct task_lane *lane)
+{
+    if (lane->queue.n > 0)
+        return;
+    lane->overdue = false;
+    timer_disarm(batcher->timers, &lane->linger);
 }
 
 /* Submits batches that are due while slots are free. */
@@ -136,21 +42,20 @@ static void fill_slots(struct batcher *batcher, enum metrics_flush trigger)
 {
     struct batch *batch;
 
-    while (has_slot(batcher) && (batch = next_batch(batcher, trigger)))
+    while (has_slot(batcher) && (batch = batch_choose(batcher, trigger)))
         batch_submit(batch);
-    if (batcher->queue.n == 0) {
-        batcher->overdue = false;
-        timer_disarm(batcher->timers, &batcher->linger);
+    end_linger_if_empty(batcher, &batcher->single);
+    end_linger_if_empty(batcher, &batcher->listed);
+    if (batcher->single.queue.n == 0)
         finish_rate_idle(&batcher->rate);
-    }
 }
 
 static void linger_is_over(struct timer *timer)
 {
-    struct batcher *batcher = container_of(timer, struct batcher, linger);
+    struct task_lane *lane = container_of(timer, struct task_lane, linger);
 
-    batcher->overdue = true;
-    fill_slots(batcher, FLUSH_LINGER);
+    lane->overdue = true;
+    fill_slots(lane->owner, FLUSH_LINGER);
 }
 
 /* ---- tasks that wait while submits are blocked ---- */
@@ -159,7 +64,7 @@ static void linger_is_over(struct timer *timer)
 static void end_queued(struct batcher *batcher, struct task *task, const struct task_end *end)
 {
     budget_refund(batcher->budget, &task->credit);
-    task->phase = TASK_ENDED;
+    task_enter_phase(task, TASK_ENDED, batcher->clock->now_ms);
     task->done(task, end);
 }
 
@@ -174,11 +79,12 @@ static void fail_waiting_tasks(struct batcher *batcher)
     end.err = circuit_check(batcher->breaker, &end.retry_after_s);
     if (end.err == ERR_CREDITS_EXHAUSTED)
         end.detail = UPSTREAM_CREDITS_DETAIL;
-    while ((task = fair_queue_take(&batcher->queue)))
+    while ((task = fair_queue_take(&batcher->single.queue)) ||
+           (task = fair_queue_take(&batcher->listed.queue)))
         end_queued(batcher, task, &end);
     waiting_batches_fail(&batcher->tools, end);
-    batcher->overdue = false;
-    timer_disarm(batcher->timers, &batcher->linger);
+    end_linger_if_empty(batcher, &batcher->single);
+    end_linger_if_empty(batcher, &batcher->listed);
 }
 
 static void circuit_changed(void *arg)
@@ -210,9 +116,10 @@ static void task_ended(void *arg)
 {
     struct batcher *batcher = arg;
 
-    if (batcher->queue.n == 0)
+    if (batcher->single.queue.n > 0)
+        finish_rate_count(&batcher->rate, batcher->clock->now_ms);
+    else if (batcher->listed.queue.n == 0)
         return;
-    finish_rate_count(&batcher->rate, batcher->clock->now_ms);
     fill_slots(batcher, FLUSH_SLOT); /* the back-pressure may be over */
 }
 
@@ -249,6 +156,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
     batcher->options = *options;
     batcher->clock = clock;
     batcher->timers = timers;
+    batcher->single.owner = batcher->listed.owner = batcher;
     batcher->journal = tools->journal;
     batcher->budget = tools->budget;
     read_limiter_init(&batcher->limiter, clock, timers, options->reads_per_second);
@@ -288,8 +196,10 @@ void batcher_free(struct batcher *batcher)
     journal_on_usable(batcher->journal, NULL, NULL);
     while (batcher->batches)
         batch_free(batcher->batches);
-    timer_disarm(batcher->timers, &batcher->linger);
-    fair_queue_done(&batcher->queue);
+    timer_disarm(batcher->timers, &batcher->single.linger);
+    timer_disarm(batcher->timers, &batcher->listed.linger);
+    fair_queue_done(&batcher->single.queue);
+    fair_queue_done(&batcher->listed.queue);
     circuit_breaker_free(batcher->breaker);
     read_limiter_done(&batcher->limiter);
     free(batcher);
@@ -329,11 +239,12 @@ struct read_limiter *batcher_read_limiter(struct batcher *batcher)
 
 int batcher_overloaded_s(struct batcher *batcher)
 {
-    return finish_rate_seconds(&batcher->rate, batcher->clock->now_ms, batcher->queue.n,
+    return finish_rate_seconds(&batcher->rate, batcher->clock->now_ms, batcher->single.queue.n,
                                OVERLOADED_MIN_S, OVERLOADED_MAX_S);
 }
 
-/* Returns ERR_OK if a task may be queued now, apart from its credit. */
+/* Returns ERR_OK if a task may be queued now, apart from its credit. Lists limit how many of their
+ * tasks wait. */
 static enum err check_queue(struct batcher *batcher, const struct task *task, int64_t wait_ms,
                             int *ret_retry_after_s)
 {
@@ -345,11 +256,28 @@ static enum err check_queue(struct batcher *batcher, const struct task *task, in
         *ret_retry_after_s = JOURNAL_RETRY_S;
         return ERR_STORAGE_UNAVAILABLE;
     }
-    if (!fair_queue_has_room(&batcher->queue, task->payer.name, batcher->options.max_queued)) {
+    if (!task->is_listed && !fair_queue_has_room(&batcher->single.queue, task->payer.name,
+                                                 batcher->options.max_queued)) {
         *ret_retry_after_s = batcher_overloaded_s(batcher);
         return ERR_OVERLOADED;
     }
     return ERR_OK;
+}
+
+static struct task_lane *lane_of(struct batcher *batcher, const struct task *task)
+{
+    return task->is_listed ? &batcher->listed : &batcher->single;
+}
+
+static void enqueue(struct batcher *batcher, struct task *task)
+{
+    struct task_lane *lane = lane_of(batcher, task);
+
+    fair_queue_add(&lane->queue, task, task->payer.name);
+    if (lane->queue.n == 1)
+        timer_arm(batcher->timers, &lane->linger,
+                  batcher->clock->now_ms + batcher->options.linger_ms, linger_is_over);
+    fill_slots(batcher, FLUSH_SLOT);
 }
 
 enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,
@@ -362,15 +290,26 @@ enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms
     err = budget_reserve(batcher->budget, &task->payer, &task->credit, ret_retry_after_s);
     if (err)
         return err;
-    task->phase = TASK_QUEUED;
+    task_enter_phase(task, TASK_QUEUED, batcher->clock->now_ms);
     task->queued_ms = batcher->clock->now_ms;
     id_new(task->tracking_id);
-    fair_queue_add(&batcher->queue, task, task->payer.name);
-    if (batcher->queue.n == 1)
-        timer_arm(batcher->timers, &batcher->linger,
-                  batcher->clock->now_ms + batcher->options.linger_ms, linger_is_over);
-    fill_slots(batcher, FLUSH_SLOT);
+    enqueue(batcher, task);
     return ERR_OK;
+}
+
+void batcher_promote(struct batcher *batcher, struct task *task)
+{
+    bool is_queued = task->fifo != NULL;
+
+    if (!task->is_listed)
+        return;
+    if (is_queued)
+        fair_queue_remove(&batcher->listed.queue, task);
+    task->is_listed = false;
+    if (is_queued)
+        enqueue(batcher, task);
+    else
+        fill_slots(batcher, FLUSH_SLOT); /* its batch may wait */
 }
 
 void batcher_abandon(struct batcher *batcher, struct task *task)
@@ -383,7 +322,7 @@ void batcher_abandon(struct batcher *batcher, struct task *task)
             batch_drop_abandoned_later(task->batch);
         return;
     }
-    fair_queue_remove(&batcher->queue, task);
+    fair_queue_remove(&lane_of(batcher, task)->queue, task);
     end_queued(batcher, task, &end);
     fill_slots(batcher, FLUSH_SLOT);
 }
@@ -409,7 +348,8 @@ void batcher_drain(struct batcher *batcher)
 
 struct batcher_stats batcher_stats(const struct batcher *batcher)
 {
-    struct batcher_stats stats = {.queued = batcher->queue.n,
+    const struct task *oldest = batcher->single.queue.oldest;
+    struct batcher_stats stats = {.queued = batcher->single.queue.n + batcher->listed.queue.n,
                                   .submitting = (size_t)batcher_slots_used(batcher),
                                   .circuit = circuit_reason(batcher->breaker),
                                   .paused = circuit_is_paused(batcher->breaker),
@@ -417,8 +357,8 @@ struct batcher_stats batcher_stats(const struct batcher *batcher)
                                   .stopped_by = circuit_check(batcher->breaker, NULL)};
     const struct batch *batch;
 
-    if (batcher->queue.oldest)
-        stats.oldest_queued_ms = batcher->queue.oldest->queued_ms;
+    if (oldest)
+        stats.oldest_queued_ms = oldest->queued_ms;
     DL_FOREACH (batcher->batches, batch)
         stats.batches++;
     return stats;

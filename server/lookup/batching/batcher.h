@@ -2,8 +2,9 @@
 /* batcher.h - collects tasks into batches and assigns them to submit slots.
  *
  * A submit takes the upstream about 26 s, whatever it carries. So tasks wait a short linger and up
- * to a hundred are submitted together. While all slots are busy, the next batch keeps filling. The
- * life of a batch, in the order of the files:
+ * to a hundred are submitted together. While all slots are busy, the next batch keeps filling.
+ * Tasks of lists never delay one of a single lookup (batch_choice.c). The life of a batch, in the
+ * order of the files:
  *
  *     batcher_add()          reserves a credit and queues the task (fair_queue.h)
  *     fill_slots()           forms a batch if one is due and a slot is free
@@ -76,18 +77,23 @@ void batcher_free(struct batcher *batcher);
 typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
 void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg);
 
-/* Queues the task, fairly by client. Its question, lookup_id, payer and done must be set. It is
+/* Queues the task, fairly by client, and apart if it is listed. Its question, lookup_id, payer and
+ * done must be set, and is_listed. It is
  * borrowed until `done` runs, later than this call. Its caller waits at most `wait_ms`. Reserves a
  * credit, which is refunded if the task is not created. On failure the task is not queued, and
  * *ret_retry_after_s is the number of seconds after which to retry. Errors:
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
  *   one
- * - ERR_OVERLOADED: the queue has no capacity for the client
+ * - ERR_OVERLOADED: the queue has no capacity for the client; not if the task is listed
  * - ERR_STORAGE_UNAVAILABLE: the journal is unusable; see journal_check()
  * - what blocks submits for longer than `wait_ms`, from circuit_admit(): ERR_UPSTREAM_AUTH,
  *   ERR_UPSTREAM_BANNED, ERR_CREDITS_EXHAUSTED, ERR_CIRCUIT_OPEN, ERR_PAUSED or ERR_DRAINING */
 enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,
                      int *ret_retry_after_s);
+
+/* A request of its own waits for the task now: it is not queued apart any more. No-op if it is not
+ * listed. */
+void batcher_promote(struct batcher *batcher, struct task *task);
 
 /* Returns the number of seconds after which the queue has probably become shorter, for a caller
  * that gets ERR_OVERLOADED: OVERLOADED_MIN_S to OVERLOADED_MAX_S. */
@@ -127,7 +133,7 @@ struct batcher_stats {
     size_t queued;            /* tasks that wait for a batch */
     size_t batches;           /* that have not ended */
     size_t submitting;        /* slots in use: submits in flight or being recorded */
-    int64_t oldest_queued_ms; /* monotonic; 0 = the queue is empty */
+    int64_t oldest_queued_ms; /* monotonic, without those of lists; 0 = none */
     enum err stopped_by;      /* what blocks submits; ERR_OK = nothing */
     enum err circuit;         /* the same without a pause; see circuit_reason() */
     bool paused;

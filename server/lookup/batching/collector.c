@@ -128,7 +128,7 @@ void collector_skip(struct collector *c, const char *task_id, bool has_failed)
 
 /* ---- the batch's own calls ---- */
 
-bool collector_batch_is_ready(const struct collector *c)
+static bool is_ready(const struct collector *c)
 {
     return c->ready_ms >= 0;
 }
@@ -206,9 +206,9 @@ static bool is_stalled(const struct collector *c)
 
 static enum list list_after_status(const struct collector *c)
 {
-    if (collector_batch_is_ready(c) && c->all_listed && !c->needs_filter)
+    if (is_ready(c) && c->all_listed && !c->needs_filter)
         return LIST_ALL; /* late ids */
-    if (collector_batch_is_ready(c) || c->counts.completed > c->listed_completed || is_stalled(c))
+    if (is_ready(c) || c->counts.completed > c->listed_completed || is_stalled(c))
         return LIST_COMPLETED;
     if (c->counts.errored > c->listed_errored && !c->errored_filter_useless)
         return LIST_ERRORED;
@@ -231,10 +231,11 @@ static void got_counts(void *arg, const struct openmart_reply *reply,
     if (counts->completed != c->counts.completed || counts->errored != c->counts.errored)
         c->progress_ms = c->tools->clock->now_ms;
     c->counts = *counts;
-    if (counts->ready && !collector_batch_is_ready(c)) {
+    if (counts->ready && !is_ready(c)) {
         c->ready_ms = c->tools->clock->now_ms; /* final, whatever later polls report */
         c->all_listed = false;
         task_reader_set_batch_ready(c->reader);
+        c->owner.batch_is_ready(c->owner.arg);
     }
     c->next = list_after_status(c);
     if (c->next == LIST_NONE) /* otherwise the list failed, and may fail again */
@@ -255,7 +256,7 @@ static enum list list_after(const struct collector *c, enum list listed)
 
     if (listed != LIST_COMPLETED)
         return LIST_NONE;
-    if (collector_batch_is_ready(c))
+    if (is_ready(c))
         return is_listable ? LIST_ALL : LIST_NONE;
     if (!is_stalled(c) && c->counts.errored <= c->listed_errored)
         return LIST_NONE;
@@ -300,7 +301,7 @@ static void list_rejected(struct collector *c, enum list listed)
         c->errored_filter_useless = true;
     else
         c->needs_filter = true;
-    c->all_listed = c->needs_filter && collector_batch_is_ready(c); /* COMPLETED was all */
+    c->all_listed = c->needs_filter && is_ready(c); /* COMPLETED was all */
 }
 
 static void got_ids(void *arg, const struct openmart_reply *reply, const char *const *ids, size_t n)
@@ -354,7 +355,7 @@ static bool finish_if_nothing_comes(struct collector *c)
     size_t n_missing = c->n_tasks - c->n_matched;
     int64_t waited_ms = c->tools->clock->now_ms - c->ready_ms;
 
-    if (!collector_batch_is_ready(c) || !c->all_listed || task_reader_n_open(c->reader))
+    if (!is_ready(c) || !c->all_listed || task_reader_n_open(c->reader))
         return false;
     if (c->counts.errored >= (int64_t)(n_missing + c->n_failed))
         finish(c, ERR_LOOKUP_FAILED, "the upstream reports this lookup as failed");
@@ -382,7 +383,7 @@ static void plan_next_step(struct collector *c)
         return;
     }
     bool call_is_planned = timer_armed(&c->next_call) || c->slot.state != READ_SLOT_IDLE;
-    bool only_reads_are_left = collector_batch_is_ready(c) && c->next == LIST_NONE &&
+    bool only_reads_are_left = is_ready(c) && c->next == LIST_NONE &&
                                task_reader_n_readable(c->reader) && accounted(c) >= c->n_tasks;
     if (call_is_planned || only_reads_are_left)
         return;

@@ -41,6 +41,10 @@ struct collector_owner {
     /* Returns whether the result belongs to a task that the owner waits for. */
     bool (*is_expected)(void *arg, const struct task_result *result);
 
+    /* The upstream reports the batch as finished: what is left is to read its results. At most
+     * once. */
+    void (*batch_is_ready)(void *arg);
+
     /* A task ended, with a result that may not be understood. The argument is borrowed for the
      * call. */
     enum result_owner (*task_ended)(void *arg, const struct task_result *result);
@@ -66,9 +70,6 @@ void collector_skip(struct collector *collector, const char *task_id, bool has_f
 /* Polls the batch soon, because the upstream says that there is something new; at most once a
  * second. */
 void collector_poll_now(struct collector *collector);
-
-/* Returns whether the upstream reports the batch as ready, so that only reads are left. */
-bool collector_batch_is_ready(const struct collector *collector);
 
 /* Frees the collector and cancels its reads, without a callback. NULL is a no-op. */
 void collector_cancel(struct collector *collector);

@@ -17,17 +17,23 @@ static struct batch *first_in_state(const struct batch_tools *tools, enum batch_
     return NULL;
 }
 
-struct batch *waiting_batches_first(const struct batch_tools *tools)
+struct batch *waiting_batches_first(const struct batch_tools *tools, bool is_listed)
 {
-    return first_in_state(tools, BATCH_PENDING);
+    struct batch *batch;
+
+    DL_FOREACH (*tools->batches, batch)
+        if (batch->state == BATCH_PENDING && batch_is_listed(batch) == is_listed)
+            return batch;
+    return NULL;
 }
 
-struct batch *waiting_batches_oldest(const struct batch_tools *tools)
+struct batch *waiting_batches_oldest(const struct batch_tools *tools, bool is_listed)
 {
     struct batch *batch, *oldest = NULL;
 
     DL_FOREACH (*tools->batches, batch)
         if (batch->state == BATCH_PENDING && batch->risk != RISK_DUE &&
+            batch_is_listed(batch) == is_listed &&
             (!oldest || batch->oldest_ms < oldest->oldest_ms))
             oldest = batch;
     return oldest;

@@ -10,12 +10,13 @@
 
 #include "lookup/batching/batch.h"
 
-/* Returns the PENDING batch that was formed first, or NULL. */
-struct batch *waiting_batches_first(const struct batch_tools *tools);
+#include <stdbool.h>
 
-/* Returns the PENDING batch whose first task waits longest, or NULL. Leaves out batches that would
- * be paid for twice: they cannot be cut. */
-struct batch *waiting_batches_oldest(const struct batch_tools *tools);
+/* Return the PENDING batch that was formed first, and the one whose first task waits longest; or
+ * NULL. `is_listed`: only batches of listed tasks alone; else only the others. The second one
+ * leaves out batches that would be paid for twice: they cannot be cut. */
+struct batch *waiting_batches_first(const struct batch_tools *tools, bool is_listed);
+struct batch *waiting_batches_oldest(const struct batch_tools *tools, bool is_listed);
 
 /* Fails all batches that wait. */
 void waiting_batches_fail(const struct batch_tools *tools, struct task_end end);

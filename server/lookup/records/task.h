@@ -11,6 +11,7 @@
 #include "client/openmart/openmart.h"
 #include "lookup/money/budget.h"
 #include "model/account.h"
+#include "model/lookup_timing.h"
 #include "model/question.h"
 #include "model/task_phase.h"
 
@@ -42,13 +43,21 @@ struct task_end {
 /* Runs exactly once per task, later than batcher_add(). May free the task. */
 typedef void task_done_fn(struct task *task, const struct task_end *end);
 
+/* Runs when the task has entered another phase. Must neither end a task nor queue one: its batch
+ * may be in the middle of a change. */
+typedef void task_moved_fn(struct task *task);
+
 struct task {
     const struct question *question; /* the owner's; outlives the task */
     const char *lookup_id;           /* also the owner's */
     struct account_ref payer;        /* the account that pays; the name is also the owner's */
     struct credit credit;            /* reserved for it */
     task_done_fn *done;
-    enum task_phase phase;
+    task_moved_fn *moved;        /* NULL = none */
+    enum task_phase phase;       /* changed by task_enter_phase() only */
+    int64_t phase_since_ms;      /* when it entered that */
+    struct lookup_timing timing; /* of the phases before; for now, see task_timing() */
+    bool is_listed;              /* of a list only: queued apart; see batcher_promote() */
     bool is_abandoned; /* no caller waits for it: see batcher_abandon(); the owner may reset it */
     char tracking_id[ID_TEXT]; /* generated here; the only way to match a result */
     int64_t queued_ms;
@@ -57,6 +66,14 @@ struct task {
     struct task *prev, *next;
     struct task *older, *newer; /* while queued: in order of arrival */
 };
+
+/* Changes the phase at `now_ms` of the monotonic clock: adds up the time of the last one and runs
+ * `moved`. No-op if the task is in that phase. */
+void task_enter_phase(struct task *task, enum task_phase phase, int64_t now_ms);
+
+/* Returns the time in each phase, the current one included. It stands still once the task has
+ * ended. */
+struct lookup_timing task_timing(const struct task *task, int64_t now_ms);
 
 /* Returns what the journal records about a utlist of 1..OPENMART_BATCH_MAX tasks that are to be
  * submitted. The strings are the tasks'; the caller frees the array. */

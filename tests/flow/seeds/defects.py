@@ -23,11 +23,12 @@ JOURNAL = "server/lookup/records/journal.c"
 READS = "server/lookup/records/reads.c"
 RESULTS = "server/lookup/records/results.c"
 COOLDOWN = "server/lookup/records/cooldown.c"
-LOOKUPS = "server/lookup/lookups.c"
+WAITING = "server/lookup/lookup_waiting.c"
 RECOVERY = "server/lookup/recovery.c"
 EXECUTE = "server/store/execute.c"
-BATCHER = "server/lookup/batching/batcher.c"
+CHOICE = "server/lookup/batching/batch_choice.c"
 MAINTENANCE = "server/lookup/maintenance.c"
+MESSAGES = "server/lookup/engine_messages.c"
 
 # name, file, text, its replacement
 DEFECTS = [
@@ -64,7 +65,7 @@ DEFECTS = [
      "    case STORE_SENDING:\n        close_later(reading, batch, false);"),
     ("not-resumed", RECOVERY, "        if (!resume(reading, batch))\n", "        if (reading)\n"),
     ("deleted-in-the-store-only", RESULTS, "    if (!call->err)\n        forget_in_memory(deletion);\n", ""),
-    ("deadline-ignored", LOOKUPS,
+    ("deadline-ignored", WAITING,
      "    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms, deadline_is_over);\n",
      "    timer_arm(lookups->timers, &request->deadline, request->wait_until_ms + 5000, deadline_is_over);\n"),
     ("abandoned-is-sent", BATCH, "        n += task->is_abandoned;", "        n += 0;"),
@@ -76,7 +77,8 @@ DEFECTS = [
     ("second-credits-refunded", PAYMENT,
      "        budget_commit(tools->budget, &task->credit);\n        task->credit = *second++;",
      "        budget_refund(tools->budget, &task->credit);\n        task->credit = *second++;"),
-    ("slot-leaks", BATCHER, "        n += batch_is_in_slot(batch);",
+    ("watch-outlives-its-request", MESSAGES, "    lookup_request_end_watches(request);\n", ""),
+    ("slot-leaks", CHOICE, "        n += batch_is_in_slot(batch);",
      "        n += batch_is_in_slot(batch) || batch->tries > 1;"),
     ("a-paused-intent-is-sent", BATCH, "    if (!err && may_leave && may_pay && !must_wait) {",
      "    if (!err && may_pay && !must_wait) {"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan_steps.h - the steps of a plan. Private to plan.c, plan_steps.c and plan_notify.c. */
+/* plan_steps.h - the steps of a plan. Private to the plan_*.c. */
 #ifndef SEEDS_PLAN_STEPS_H
 #define SEEDS_PLAN_STEPS_H
 
@@ -19,6 +19,7 @@ struct plan {
     struct oracle_options options;
     const char *const *domains;
     size_t n_calls;      /* of the engine, posted so far */
+    size_t n_watches;    /* the same, in plan_watch.c */
     size_t n_calls_open; /* that have not returned */
     int n_news;          /* records of another process */
     bool has_notify_url;
@@ -42,6 +43,9 @@ void plan_note_confirmed(void);
 
 /* A caller asks about that domain. */
 void plan_ask(size_t domain);
+
+/* A step, in plan_watch.c: a caller watches a lookup. */
+void plan_watch(void);
 
 /* Two steps, in plan_notify.c: the upstream notifies about a task or its batch; and it does so
  * after the question was asked again, and both submits were lost. */

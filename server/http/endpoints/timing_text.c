@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* timing_text.c - see timing_text.h. */
+#include "http/endpoints/timing_text.h"
+
+#include "base/mem.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+static const struct {
+    enum task_phase phase; /* a lookup has reached it */
+    const char *word, *member;
+    size_t offset;
+} parts[] = {
+    {TASK_IDLE, "queue", "queue_ms", offsetof(struct lookup_timing, queue_ms)},
+    {TASK_SUBMITTING, "submit", "submit_ms", offsetof(struct lookup_timing, submit_ms)},
+    {TASK_PROCESSING, "upstream", "upstream_ms", offsetof(struct lookup_timing, upstream_ms)},
+    {TASK_FETCHING, "read", "read_ms", offsetof(struct lookup_timing, read_ms)},
+};
+
+static long long value(const struct lookup_timing *timing, size_t i)
+{
+    return *(const int64_t *)(const void *)((const char *)timing + parts[i].offset);
+}
+
+void timing_write_header(const struct lookup_timing *timing, char text[static SERVER_TIMING_TEXT])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        len += (size_t)snprintf(text + len, SERVER_TIMING_TEXT - len, "%s%s;dur=%lld",
+                                i ? ", " : "", parts[i].word, value(timing, i));
+}
+
+/* A phase can repeat: what a lookup that is queued again has spent in later ones counts too. */
+void timing_write_json(const struct lookup_timing *timing, enum task_phase phase, struct buf *out)
+{
+    const char *before = "{";
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (phase < parts[i].phase && !value(timing, i))
+            continue;
+        buf_addf(out, "%s\"%s\":%lld", before, parts[i].member, value(timing, i));
+        before = ",";
+    }
+    buf_add_str(out, "}");
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* timing_text.h - writes where the time of a lookup went: as the value of Server-Timing (W3C), and
+ * as the member `timing`. Pure functions; any thread. */
+#ifndef HTTP_ENDPOINTS_TIMING_TEXT_H
+#define HTTP_ENDPOINTS_TIMING_TEXT_H
+
+#include "base/buf.h"
+#include "model/lookup_timing.h"
+#include "model/task_phase.h"
+
+#define SERVER_TIMING_TEXT 160
+
+/* Writes "queue;dur=100, submit;dur=26000, upstream;dur=20300, read;dur=900". */
+void timing_write_header(const struct lookup_timing *timing, char text[static SERVER_TIMING_TEXT]);
+
+/* Appends {"queue_ms":100,"submit_ms":26000,"upstream_ms":20300,"read_ms":900}, without the members
+ * of phases that a lookup in this phase has not reached yet; with TASK_ENDED, all of them. */
+void timing_write_json(const struct lookup_timing *timing, enum task_phase phase, struct buf *out);
+
+#endif

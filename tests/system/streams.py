@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""streams.py - a response that is read while it arrives: line by line, or event by event."""
+import collections
+import http.client
+import json
+
+from waiting import PATIENCE_S
+
+Event = collections.namedtuple("Event", "id name data")
+
+
+class Stream:
+    """Closed with its daemon, or by close()."""
+
+    def __init__(self, daemon, method, target, headers=None, body=None):
+        self.connection = http.client.HTTPConnection(*daemon.address, timeout=PATIENCE_S)
+        daemon.connections.append(self)
+        self.connection.request(method, target, body, headers or {})
+        self.response = self.connection.getresponse()
+        self.status = self.response.status
+
+    def header(self, name):
+        return self.response.getheader(name)
+
+    def raw_line(self):
+        """Returns the next line, with its line end; b"" at the end of the body."""
+        return self.response.readline()
+
+    def line(self):
+        """Returns the next result of NDJSON; None at the end of the body."""
+        while (line := self.raw_line()) == b"\n":
+            pass
+        return json.loads(line) if line else None
+
+    def event(self):
+        """Returns the next event; None at the end of the body. Skips comments and fields without data."""
+        fields = {}
+        while line := self.raw_line():
+            name, _, value = line.decode().rstrip("\n").partition(":")
+            if name:
+                fields[name] = value.removeprefix(" ")
+            elif "data" in fields:
+                return Event(fields.get("id"), fields.get("event"), json.loads(fields["data"]))
+            elif not line.strip():
+                fields = {}
+        return None
+
+    def events(self):
+        events = []
+        while event := self.event():
+            events.append(event)
+        return events
+
+    def read(self):
+        return self.response.read()
+
+    def close(self):
+        self.response.close()
+        self.connection.close()
