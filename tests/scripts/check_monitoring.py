@@ -28,7 +28,7 @@ RECORD = r"\bemailsd:[a-z0-9_:]+"
 SELECTOR = rf"({METRIC}|{RECORD}|\bup)(?:\{{([^}}]*)\}})?"
 MATCHER = r'(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"'
 SCRAPED = {"job", "instance"}  # labels that come from the scrape
-ROWS = ["Traffic", "Cache", "Lookups and batches", "Upstream", "Money", "Process"]
+ROWS = ["Traffic", "Cache", "Lookups and batches", "Lists", "Upstream", "Money", "Process"]
 
 
 def read_yaml(path):
