@@ -73,6 +73,7 @@ static void begin(struct events *events)
 
     if (events->is_waiting)
         emails_write_preferences(&events->wait.query, false, preferences);
+    request_set_outcome(events->request, NULL, events->watch.found_id, CHARGED_NO); /* so far */
     events->stream =
         result_stream_start(TAKE(events->request), events->format, &notes, &owner, events);
     if (!events->stream)
