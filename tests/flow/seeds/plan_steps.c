@@ -269,33 +269,43 @@ static void step_race(void)
 /* ---- other processes ---- */
 
 static struct other_deletion {
-    bool is_pending;
+    int n_left; /* of the two times that it deletes; the first one is not confirmed */
     size_t domain;
     int64_t since_wall_ms;
 } deletions[WEAK_NEWS];
 
+static void other_deletes(size_t domain)
+{
+    trace_add("another process deletes %s", name_of(domain));
+    if (store_forget_key(flow.store, books.questions[domain].key))
+        trace_fail("another process cannot delete");
+    weak_store_note_change(flow.store, books.questions[domain].key);
+}
+
+/* As `emailsd forget` does, it deletes again what was only in memory at first. */
 void plan_note_confirmed(void)
 {
-    for (size_t i = 0; i < WEAK_NEWS && !weak_store_unconfirmed(flow.store); i++)
-        if (deletions[i].is_pending) {
-            deletions[i].is_pending = false;
-            oracle_deleted(deletions[i].domain, deletions[i].since_wall_ms);
-        }
+    for (size_t i = 0; i < WEAK_NEWS && !weak_store_unconfirmed(flow.store); i++) {
+        struct other_deletion *deletion = &deletions[i];
+        if (deletion->n_left == 0)
+            continue;
+        if (--deletion->n_left > 0)
+            other_deletes(deletion->domain);
+        else
+            oracle_deleted(deletion->domain, deletion->since_wall_ms);
+    }
 }
 
 static void step_other_deletes(void)
 {
     size_t domain = any_domain();
 
-    if (plan.n_news == WEAK_NEWS)
+    if (plan.n_news + 2 > WEAK_NEWS)
         return;
-    deletions[plan.n_news++] =
-        (struct other_deletion){true, domain, engine_clock(flow.engine)->wall_ms};
-    trace_add("another process deletes %s", name_of(domain));
+    deletions[plan.n_news] = (struct other_deletion){2, domain, engine_clock(flow.engine)->wall_ms};
+    plan.n_news += 2;
     oracle_deleting(domain);
-    if (store_forget_key(flow.store, books.questions[domain].key))
-        trace_fail("another process cannot delete");
-    weak_store_note_change(flow.store, books.questions[domain].key);
+    other_deletes(domain);
 }
 
 /* The operator has found out that an unknown task was never created. */
@@ -306,7 +316,7 @@ static void step_not_taken(void)
         struct task_row row = books_row(task->tracking_id);
         if (task->n_created || row.state != STORE_UNKNOWN || !plan_happens(50))
             continue;
-        deletions[plan.n_news++].is_pending = false;
+        deletions[plan.n_news++].n_left = 0;
         trace_add("task %s was not taken", task->tracking_id);
         if (store_resolve_not_taken(flow.store, task->tracking_id,
                                     engine_clock(flow.engine)->wall_ms))
