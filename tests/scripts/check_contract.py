@@ -75,15 +75,29 @@ def check_routes(api):
     return differences("route", rows, told, "openapi.yaml")
 
 
+# Which files read the query parameters of which operations.
+PARAMETERS = {
+    "server/http/endpoints/emails_query.c": [("/emails", "get"), ("/emails", "post")],
+    "server/http/endpoints/lookups.c": [("/lookups/{id}", "get")],
+    "server/http/endpoints/bulk_query.c": [("/bulks/{id}", "get")],
+}
+
+
+def query_parameters(api, path, method):
+    """Returns the names that openapi.yaml has for an operation."""
+    item = api["paths"].get(path, {})
+    told = item.get("parameters", []) + item.get(method, {}).get("parameters", [])
+    told = [api["components"]["parameters"][p["$ref"].split("/")[-1]] if "$ref" in p else p for p in told]
+    return {parameter["name"] for parameter in told if parameter["in"] == "query"}
+
+
 def check_parameters(api):
-    rows = set(re.findall(r'\{"([a-z_]+)", QUERY_', read("server/http/endpoints/emails_query.c")))
-    told = set()
-    for parameter in api["paths"]["/emails"]["get"]["parameters"]:
-        if "$ref" in parameter:
-            parameter = api["components"]["parameters"][parameter["$ref"].split("/")[-1]]
-        if parameter["in"] == "query":
-            told.add(parameter["name"])
-    return differences("parameter", rows, told, "openapi.yaml")
+    faults = []
+    for name, operations in PARAMETERS.items():
+        rows = set(re.findall(r'\{"([a-z_]+)", QUERY_', read(name) if os.path.exists(name) else ""))
+        told = set().union(*(query_parameters(api, *operation) for operation in operations))
+        faults += differences(f"{name}: parameter", rows, told, "openapi.yaml")
+    return faults
 
 
 def check_options(binary):
@@ -142,7 +156,7 @@ AGREEING = {
 """,
     "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
 """,
-    "server/http/endpoints/emails_query.c": """{"domain", QUERY_TEXT, 0}, {"wait", QUERY_SECONDS, 1},
+    "server/http/endpoints/emails_query.c": """{"domain", QUERY_TEXT, 0}, {"wait", QUERY_NUMBER, 1},
 """,
     "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", 0, 0, "ADDR", "where", false},
 {"--insecure", FLAG, FIELD(insecure), NULL, 0, 0, NULL, "how", true},

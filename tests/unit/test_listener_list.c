@@ -8,6 +8,7 @@
         {HTTP_POST, "/dropped", post_dropped, FOR_CLIENTS, &list_body},
 
 #include "base/errmsg.h"
+#include "base/metrics.h"
 #include "http/core/router.h"
 
 static endpoint_fn get_list, post_list, post_dropped;
@@ -131,7 +132,7 @@ static const struct {
     {POST LIMITED "Content-Length: 0\r\n", 415, "unsupported-media-type"},
     {POST LIMITED "Content-Type: application/x-www-form-urlencoded\r\n" LENGTH, 415,
      "unsupported-media-type"},
-    {POST LIMITED TEXT TOO_LONG, 429, "quota-exceeded"},
+    {POST LIMITED TEXT TOO_LONG, 429, "rate limit of 1 requests per second exceeded"},
     {POST READER TEXT TOO_LONG, 413, "body-too-large"},
     {POST READER TEXT "Content-Length: 9223372036854775807\r\n", 413, "body-too-large"},
     {HEAD("GET", "/list") READER LENGTH, 413, "body-too-large"},
@@ -171,6 +172,22 @@ LOOP_TEST(list_is_rejected_in_place_of_100_continue, rejected)
 {
     use_up_rate();
     expect_rejection((size_t)_i, EXPECT "\r\n");
+}
+
+TEST(list_rejection_is_counted_by_its_status)
+{
+    size_t code = metrics_code_index(411);
+    struct metrics sum;
+    uint64_t n = 0;
+
+    raw_send(fd, POST READER TEXT "\r\n");
+    ck_assert(raw_read(fd, &answer));
+    ck_assert(raw_is_closed(fd));
+    metrics_read(&sum);
+    for (size_t i = 0; i < METRICS_ROUTES; i++)
+        n += sum.http_requests[i][code];
+    ck_assert_uint_eq(n, 1);
+    ck_assert_uint_lt(code, METRICS_CODES - 1); /* not among the others */
 }
 
 TEST(list_rejection_names_the_types_and_the_limit)

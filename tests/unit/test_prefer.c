@@ -55,17 +55,27 @@ static const struct {
     int64_t elapsed_ms, expected_ms;
     const char *body;
 } states[] = {
-    {TASK_QUEUED, 0, 30000, "\"phase\":\"queued\",\"elapsed_s\":0.0,\"expected_s\":30}\n"},
+    {TASK_QUEUED, 0, 30000,
+     "\"phase\":\"queued\",\"elapsed_s\":0.0,\"expected_s\":30,\"timing\":{\"queue_ms\":9}}\n"},
     {TASK_SUBMITTING, 31249, 47001,
-     "\"phase\":\"submitting\",\"elapsed_s\":31.2,\"expected_s\":48}\n"},
-    {TASK_PROCESSING, 99, 1, "\"phase\":\"processing\",\"elapsed_s\":0.0,\"expected_s\":1}\n"},
-    {TASK_FETCHING, 100000, 0, "\"phase\":\"fetching\",\"elapsed_s\":100.0,\"expected_s\":0}\n"},
+     "\"phase\":\"submitting\",\"elapsed_s\":31.2,\"expected_s\":48,"
+     "\"timing\":{\"queue_ms\":9,\"submit_ms\":0}}\n"},
+    {TASK_PROCESSING, 99, 1,
+     "\"phase\":\"processing\",\"elapsed_s\":0.0,\"expected_s\":1,"
+     "\"timing\":{\"queue_ms\":9,\"submit_ms\":0,\"upstream_ms\":0}}\n"},
+    {TASK_FETCHING, 100000, 0,
+     "\"phase\":\"fetching\",\"elapsed_s\":100.0,\"expected_s\":0,"
+     "\"timing\":{\"queue_ms\":9,\"submit_ms\":0,\"upstream_ms\":0,\"read_ms\":0}}\n"},
 };
 
 LOOP_TEST(progress_is_reported_in_seconds, states)
 {
-    const struct progress progress = {"an-id", "milvali.com", states[_i].phase,
-                                      states[_i].elapsed_ms, states[_i].expected_ms};
+    const struct progress progress = {.id = "an-id",
+                                      .domain = "milvali.com",
+                                      .phase = states[_i].phase,
+                                      .elapsed_ms = states[_i].elapsed_ms,
+                                      .expected_ms = states[_i].expected_ms,
+                                      .timing = {.queue_ms = 9}};
     struct buf autobuf out = BUF_INIT(PROGRESS_MAX), want = BUF_INIT(PROGRESS_MAX);
 
     progress_write(&progress, &out);

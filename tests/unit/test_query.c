@@ -17,7 +17,7 @@ static struct values {
 
 static const struct query_parameter table[] = {
     {"name", QUERY_TEXT, offsetof(struct values, text), NULL},
-    {"wait", QUERY_SECONDS, offsetof(struct values, seconds), "'wait' must be a number"},
+    {"wait", QUERY_NUMBER, offsetof(struct values, seconds), "'wait' must be a number"},
     {"async", QUERY_FLAG, offsetof(struct values, flag), "'async' must be 0 or 1"},
     {"verbose", QUERY_SWITCH, offsetof(struct values, toggle), "'verbose' must be 0, 1 or empty"},
 };

@@ -345,6 +345,38 @@ static void run_too_much(struct tap *tap, const char *data, size_t len)
     stream_end(tap->stream);
 }
 
+static void run_deadline(struct tap *tap, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    stream_set_deadline(tap->stream, request_clock(stream_request(tap->stream))->now_ms + 1,
+                        stream_abort);
+}
+
+TEST(stream_at_its_deadline_may_be_aborted)
+{
+    start_patiently();
+    get_head(fd, GET_STREAM, &answer);
+    let(tap_at(0), run_deadline, NULL, 0);
+    wait_broken(0);
+}
+
+static void run_deadline_and_end(struct tap *tap, const char *data, size_t len)
+{
+    run_deadline(tap, data, len);
+    stream_write(tap->stream, data, len);
+    stream_end(tap->stream);
+}
+
+TEST(stream_that_has_ended_has_no_deadline)
+{
+    start_patiently();
+    get_head(fd, GET_STREAM, &answer);
+    let(tap_at(0), run_deadline_and_end, piece, sizeof piece - 1);
+    expect_chunk(fd, piece);
+    expect_last_chunk(fd);
+}
+
 TEST(stream_breaks_if_too_much_is_written_to_it)
 {
     start_patiently();

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* access_log.c - writes the access log line of a response and counts it in the metrics.
  *
- * Requests answered with a status below 400 and without a lookup (hits, probes) are logged at
- * debug, all others at info, and so are all requests that require the right `admin`. A client that
- * closes its connection before the response is ready is counted and logged as client-closed,
- * without a status. A stream is counted and logged when it has ended. Any client can cause lines
- * about requests that started no lookup; line_limit.h limits them, so that they neither fill the
- * disk nor make a log collector drop lines about money. The duration runs from the end of the
- * headers until the response is handed to libmicrohttpd, on the worker's clock. That clock advances
- * once per loop iteration, so a request answered in the iteration in which it arrived takes 0 ms.
- * That of a stream runs until its end; it depends on the client, so it is only logged, and not part
- * of the metrics. Only validated input is logged. Worker thread of the request. */
+ * Requests answered with a status below 400 and without a lookup or a list (hits, probes) are
+ * logged at debug, all others at info, and so are all requests that require the right `admin`. A
+ * client that closes its connection before the response is ready is counted and logged as
+ * client-closed, without a status. A stream is counted and logged when it has ended. Any client can
+ * cause lines about requests that started no lookup; line_limit.h limits them, so that they neither
+ * fill the disk nor make a log collector drop lines about money. The duration runs from the end of
+ * the headers until the response is handed to libmicrohttpd, on the worker's clock. That clock
+ * advances once per loop iteration, so a request answered in the iteration in which it arrived
+ * takes 0 ms. That of a stream runs until its end; it depends on the client, so it is only logged,
+ * and not part of the metrics. Only validated input is logged. Worker thread of the request. */
 #include "base/line_limit.h"
 #include "base/log.h"
 #include "base/metrics.h"
@@ -30,7 +30,9 @@ static enum log_level level_of(const struct request *request, int status)
 {
     bool is_admins = request->route && request->route->access == FOR_ADMINS;
 
-    return status >= 400 || *request->lookup_id || is_admins ? LOG_INFO : LOG_DEBUG;
+    bool may_spend = *request->lookup_id || *request->bulk_id;
+
+    return status >= 400 || may_spend || is_admins ? LOG_INFO : LOG_DEBUG;
 }
 
 /* Returns whether a client can cause the line as often as it likes, without a result and without a
@@ -94,15 +96,15 @@ static void write_line(struct request *request, int status, struct log_field sta
     if (!is_logged(request, status))
         return;
     traceparent_read(request->trace, &trace);
-    log_event(level_of(request, status), "request", LOG_STR("id", request->id),
-              LOG_STR("client", or_null(request->client_name)),
-              LOG_STR("peer", request_peer(request)),
-              LOG_STR("method", route_method_name(request->method)),
-              LOG_STR("route", request->route ? request->route->path : NULL), status_field,
-              LOG_INT("ms", duration_ms(request)), bytes, is_complete, LOG_STR("outcome", outcome),
-              LOG_STR("lookup", or_null(request->lookup_id)),
-              LOG_STR("charged", request->outcome ? charged_word(request->charged) : NULL),
-              LOG_STR("trace", or_null(trace.trace)), LOG_STR("span", or_null(trace.span)));
+    log_event(
+        level_of(request, status), "request", LOG_STR("id", request->id),
+        LOG_STR("client", or_null(request->client_name)), LOG_STR("peer", request_peer(request)),
+        LOG_STR("method", route_method_name(request->method)),
+        LOG_STR("route", request->route ? request->route->path : NULL), status_field,
+        LOG_INT("ms", duration_ms(request)), bytes, is_complete, LOG_STR("outcome", outcome),
+        LOG_STR("lookup", or_null(request->lookup_id)), LOG_STR("bulk", or_null(request->bulk_id)),
+        LOG_STR("charged", request->outcome ? charged_word(request->charged) : NULL),
+        LOG_STR("trace", or_null(trace.trace)), LOG_STR("span", or_null(trace.span)));
 }
 
 void access_log_response(struct request *request)

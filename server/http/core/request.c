@@ -209,6 +209,11 @@ void request_set_outcome(struct request *request, const char *outcome, const cha
         snprintf(request->lookup_id, sizeof request->lookup_id, "%s", lookup_id);
 }
 
+void request_set_bulk(struct request *request, const char *id)
+{
+    snprintf(request->bulk_id, sizeof request->bulk_id, "%s", id);
+}
+
 void request_started_lookup(struct request *request)
 {
     request->has_started_lookup = true;

@@ -97,6 +97,9 @@ void request_reply(struct request *request, struct reply *reply);
 void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
                          enum charged charged);
 
+/* Sets the bulk that the request started or joined, for the access log. */
+void request_set_bulk(struct request *request, const char *id);
+
 /* Says that the request started a lookup: the access log always has a line about it. */
 void request_started_lookup(struct request *request);
 

@@ -65,7 +65,7 @@ struct request {
     struct stream *stream; /* whose head is `response`; NULL = the body is whole */
     const char *outcome;   /* static, for the access log; NULL = not set */
     enum charged charged;
-    char lookup_id[ID_TEXT];
+    char lookup_id[ID_TEXT], bulk_id[ID_TEXT];
     bool has_started_lookup;
     /* Of these, only the first byte or the length is zeroed for each request: */
     char id[HEADER_SCAN_ID_MAX + 1];

@@ -33,13 +33,15 @@ struct stream {
     void *state;
     const char *heartbeat;
     struct timer beat; /* armed only in REQUEST_PAUSED */
-    struct buf body;   /* what was written, from `n_taken` on not taken yet */
-    size_t n_taken;    /* bytes of `body` */
-    uint64_t n_sent;   /* bytes that the connection has taken in all */
-    bool is_in_line;   /* the body so far does not end with a line end */
-    bool must_drain;   /* written since drained() */
-    bool is_ended;     /* complete with what was written */
-    bool is_broken;    /* the connection has to end */
+    struct timer deadline;
+    stream_late_fn *late; /* of `deadline` */
+    struct buf body;      /* what was written, from `n_taken` on not taken yet */
+    size_t n_taken;       /* bytes of `body` */
+    uint64_t n_sent;      /* bytes that the connection has taken in all */
+    bool is_in_line;      /* the body so far does not end with a line end */
+    bool must_drain;      /* written since drained() */
+    bool is_ended;        /* complete with what was written */
+    bool is_broken;       /* the connection has to end */
 };
 
 static bool has_body(const struct stream *stream)
@@ -231,6 +233,20 @@ void stream_end(struct stream *stream)
     resume(stream);
 }
 
+static void run_deadline(struct timer *timer)
+{
+    struct stream *stream = container_of(timer, struct stream, deadline);
+
+    if (!stream->is_ended && !stream->is_broken)
+        stream->late(stream);
+}
+
+void stream_set_deadline(struct stream *stream, int64_t at_ms, stream_late_fn *late)
+{
+    stream->late = late;
+    timer_arm(&stream->request->worker->timers, &stream->deadline, at_ms, run_deadline);
+}
+
 void stream_abort(struct stream *stream)
 {
     const struct connection_timeout *timeout = &connection_of(stream->request)->timeout;
@@ -299,6 +315,7 @@ void stream_completed(struct stream *stream, bool was_sent)
 
     if (request->state == REQUEST_STREAMING)
         access_log_stream(request, stream->n_sent, is_complete);
+    timer_disarm(&worker->timers, &stream->deadline);
     stream->owner->closed(stream, is_complete);
     request->stream = NULL;
     connection_of(request)->timeout.is_stream = false;

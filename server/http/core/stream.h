@@ -65,6 +65,11 @@ size_t stream_unsent(const struct stream *stream);
 /* The body is complete with what was written. */
 void stream_end(struct stream *stream);
 
+/* Runs `late` once, at `at_ms` of the worker's clock, unless the stream has ended or is broken
+ * then. Replaces an earlier deadline. */
+typedef void stream_late_fn(struct stream *stream);
+void stream_set_deadline(struct stream *stream, int64_t at_ms, stream_late_fn *late);
+
 /* Breaks the connection; closed() follows. */
 void stream_abort(struct stream *stream);
 

@@ -5,17 +5,18 @@
  * all three end in emails_reply_stored(): the key known for the request's text (serve_known()), the
  * cache after parsing the query (serve()), and a result that the engine found.
  *
- * A request that must wait is parked: here. The
+ * A request that must wait is parked: here, or in lookup_events.c if it asks for a stream. The
  * engine judges a stored result as serve() judges a cached one, and sends its outcome back to the
  * request's worker. If the engine hangs, the worker ends the wait itself, with answer_late(). */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
 #include "http/core/app.h"
-#include "http/core/problem.h"
 #include "http/endpoints/emails_query.h"
 #include "http/endpoints/emails_reply.h"
+#include "http/endpoints/lookup_events.h"
 #include "http/endpoints/lookup_wait.h"
+#include "http/endpoints/result_stream.h"
 
 #include <stdlib.h>
 
@@ -106,6 +107,8 @@ static void serve(struct request *request, struct emails_query *query, const str
         emails_reply_stored(request, query, cached, verdict.disposition);
     else if (cached && query->cache.only_cached)
         emails_reply_not_cached(request, query); /* the store has no newer result */
+    else if (format_is_stream(query->format))
+        lookup_events_of_question(request, query);
     else
         wait_for_engine(request, query);
 }
@@ -116,9 +119,7 @@ static void parse_and_serve(struct request *request)
 
     if (!emails_query_parse(request, &query))
         return;
-    if (format_is_stream(query.format)) {
-        problem_send(request, ERR_NOT_ACCEPTABLE, NULL);
-    } else {
+    if (!answer_received(request, query.format)) {
         const struct result *cached =
             cache_find(request_service(request)->cache, query.question->key);
         serve(request, &query, cached);

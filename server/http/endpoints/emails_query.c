@@ -19,35 +19,52 @@
 
 static const char flag_problem[] = "'async', 'refresh' and 'cached' must be 0 or 1";
 
+/* First those of the question, last the one that only a list has. */
 static const struct query_parameter table[] = {
     {"domain", QUERY_TEXT, offsetof(struct parameters, fields[QUESTION_DOMAIN]), NULL},
     {"company_name", QUERY_TEXT, offsetof(struct parameters, fields[QUESTION_COMPANY_NAME]), NULL},
     {"city", QUERY_TEXT, offsetof(struct parameters, fields[QUESTION_CITY]), NULL},
     {"state", QUERY_TEXT, offsetof(struct parameters, fields[QUESTION_STATE]), NULL},
     {"country", QUERY_TEXT, offsetof(struct parameters, fields[QUESTION_COUNTRY]), NULL},
-    {"wait", QUERY_SECONDS, offsetof(struct parameters, wait_s),
-     "'wait' must be an integer number of seconds, such as 30"},
-    {"max_age", QUERY_SECONDS, offsetof(struct parameters, max_age_s),
+    {"wait", QUERY_NUMBER, offsetof(struct parameters, wait_s), WAIT_PROBLEM},
+    {"max_age", QUERY_NUMBER, offsetof(struct parameters, max_age_s),
      "'max_age' must be an integer number of seconds, such as 86400"},
     {"async", QUERY_FLAG, offsetof(struct parameters, async), flag_problem},
     {"refresh", QUERY_FLAG, offsetof(struct parameters, refresh), flag_problem},
     {"cached", QUERY_FLAG, offsetof(struct parameters, cached), flag_problem},
     {"format", QUERY_FORMAT, offsetof(struct parameters, format), FORMAT_PROBLEM},
+    {"max_credits", QUERY_NUMBER, offsetof(struct parameters, max_credits),
+     "'max_credits' must be an integer number of credits, such as 100"},
 };
 
-enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
-                         struct errmsg *why)
+/* Reads the query by `n` rows of the table, from the `first` on. */
+static enum err read_rows(const struct request *request, size_t first, size_t n,
+                          struct parameters *ret_parameters, struct errmsg *why)
 {
-    struct parameters parameters = {.wait_s = -1, .max_age_s = -1, .format = FORMATS};
+    struct parameters parameters = {
+        .wait_s = -1, .max_age_s = -1, .max_credits = -1, .format = FORMATS};
     struct query query = {
-        .table = table, .n_parameters = ARRAY_LEN(table), .values = &parameters, .errmsg = why};
+        .table = table + first, .n_parameters = n, .values = &parameters, .errmsg = why};
     enum err err = request_each_argument(request, query_take, &query);
 
     if (err)
         return err;
-    parameters.has_others = query.given & ~1U; /* bit 0 is `domain`, the first row */
+    parameters.has_others = query.given & ~1U; /* bit 0 is the first row */
     *ret_parameters = parameters;
     return ERR_OK;
+}
+
+enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
+                         struct errmsg *why)
+{
+    return read_rows(request, 0, ARRAY_LEN(table) - 1, ret_parameters, why);
+}
+
+enum err parameters_read_list(const struct request *request, struct parameters *ret_parameters,
+                              struct errmsg *why)
+{
+    return read_rows(request, QUESTION_PARTS, ARRAY_LEN(table) - QUESTION_PARTS, ret_parameters,
+                     why);
 }
 
 /* ---- with the headers ---- */
@@ -75,7 +92,8 @@ static void set_wait(const struct request *request, const struct parameters *par
                      : format_is_stream(query->format) ? max_wait_ms
                      : query->async                    ? 0
                                                        : request_limits(request)->wait_ms;
-    bool cut = query->wait_ms > max_wait_ms && (has_wait || prefer.has_wait);
+    query->has_wait = has_wait || prefer.has_wait;
+    bool cut = query->wait_ms > max_wait_ms && query->has_wait;
     if (query->wait_ms > max_wait_ms)
         query->wait_ms = max_wait_ms;
     query->names_wait = (prefer.has_wait && !has_wait) || cut;
@@ -160,48 +178,61 @@ static bool wants_refresh(const struct cache_directives *cache)
     return !cache->only_cached && (cache->refresh || cache->max_age_s >= 0);
 }
 
-/* ---- both ---- */
-
-/* Reads everything that can be wrong for any client. The caller frees the question, also after an
- * error. */
-static enum err read_query(const struct request *request, struct parameters *parameters,
-                           struct emails_query *query, struct errmsg *why)
+enum err emails_query_options(struct request *request, const struct parameters *parameters,
+                              struct emails_query *query, struct errmsg *why)
 {
-    enum err err = parameters_read(request, parameters, why);
+    const struct client *client = request_client(request);
 
-    if (!err)
-        err = negotiate_format(parameters->format, request_header(request, "Accept"), FORMAT_JSON,
-                               &query->format);
-    if (!err)
-        err = question_new(parameters->fields, &query->question, why);
+    query->account = (struct account_ref){request_account(request), client->quota, client->weight};
+    query->max_waiters = client->waiters;
+    set_wait(request, parameters, query);
+    set_cache(request, parameters, query);
+    if (!wants_refresh(&query->cache) || client->allow_refresh)
+        return ERR_OK;
+    errmsg_set(why, "refresh requires the 'allow_refresh' right");
+    return ERR_FORBIDDEN;
+}
+
+enum err emails_question_new(const struct request *request,
+                             const struct slice fields[QUESTION_PARTS],
+                             struct question **ret_question, struct errmsg *why)
+{
+    struct question *question;
+    enum err err = question_new(fields, &question, why);
+
     if (err)
         return err;
-    const char *domain = query->question->parts.domain;
-    if (!denied_domains_contain(request_denied_domains(request), domain))
-        return ERR_OK;
-    errmsg_set(why, "the operator of this server has excluded '%s' from lookups", domain);
-    return ERR_DENIED_DOMAIN;
+    if (denied_domains_contain(request_denied_domains(request), question->parts.domain)) {
+        errmsg_set(why, "the operator of this server has excluded '%s' from lookups",
+                   question->parts.domain);
+        question_free(question);
+        return ERR_DENIED_DOMAIN;
+    }
+    *ret_question = question;
+    return ERR_OK;
+}
+
+/* ---- both ---- */
+
+static enum err read_query(struct request *request, struct emails_query *query, struct errmsg *why)
+{
+    struct parameters parameters;
+    enum err err = parameters_read(request, &parameters, why);
+
+    if (!err)
+        err = negotiate_format(parameters.format, request_header(request, "Accept"), FORMAT_JSON,
+                               &query->format);
+    if (!err)
+        err = emails_question_new(request, parameters.fields, &query->question, why);
+    return err ? err : emails_query_options(request, &parameters, query, why);
 }
 
 bool emails_query_parse(struct request *request, struct emails_query *ret_query)
 {
-    const struct client *client = request_client(request);
-    struct parameters parameters;
     struct emails_query query = {0};
     struct errmsg why = {""};
-    enum err err = read_query(request, &parameters, &query, &why);
+    enum err err = read_query(request, &query, &why);
 
-    if (!err) {
-        query.account =
-            (struct account_ref){request_account(request), client->quota, client->weight};
-        query.max_waiters = client->waiters;
-        set_wait(request, &parameters, &query);
-        set_cache(request, &parameters, &query);
-    }
-    if (!err && wants_refresh(&query.cache) && !client->allow_refresh) {
-        errmsg_set(&why, "refresh requires the 'allow_refresh' right");
-        err = ERR_FORBIDDEN;
-    }
     if (err) {
         question_free(query.question);
         problem_send(request, err, *why.text ? why.text : NULL);
@@ -209,4 +240,14 @@ bool emails_query_parse(struct request *request, struct emails_query *ret_query)
     }
     *ret_query = query;
     return true;
+}
+
+void emails_query_preferences(const struct emails_query *query, bool is_async,
+                              char text[static PREFERENCES_TEXT])
+{
+    size_t len = (size_t)snprintf(text, PREFERENCES_TEXT, "%s", is_async ? "respond-async" : "");
+
+    if (query->names_wait)
+        snprintf(text + len, PREFERENCES_TEXT - len, "%swait=%lld", is_async ? ", " : "",
+                 (long long)(query->wait_ms / 1000));
 }

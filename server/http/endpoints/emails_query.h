@@ -29,6 +29,7 @@ struct parameters {
     struct slice fields[QUESTION_PARTS]; /* borrowed from the request */
     int64_t wait_s;                      /* as requested; -1 = absent */
     int64_t max_age_s;                   /* -1 = absent */
+    int64_t max_credits;                 /* of a list; -1 = absent */
     enum format format;                  /* FORMATS = absent */
     bool async;                          /* as Prefer: respond-async */
     bool refresh;
@@ -36,10 +37,16 @@ struct parameters {
     bool has_others; /* a parameter besides `domain` is given */
 };
 
+#define WAIT_PROBLEM "'wait' must be an integer number of seconds, such as 30"
+
 /* Parses the query. Returns ERR_OK or one of the codes with status 400; `why` then holds a
  * human-readable sentence. */
 enum err parameters_read(const struct request *request, struct parameters *ret_parameters,
                          struct errmsg *why);
+
+/* The same for the request that sends a list, which has the question of each entry in its body. */
+enum err parameters_read_list(const struct request *request, struct parameters *ret_parameters,
+                              struct errmsg *why);
 
 /* ---- the query and the headers ---- */
 
@@ -57,6 +64,7 @@ struct emails_query {
     const struct never_spends *never_spends; /* static; NULL unless cache.only_cached */
     bool is_plain; /* every fresh result satisfies every request with this text, as a whole */
     int64_t wait_ms;
+    bool has_wait;      /* the request says how long to wait */
     size_t max_waiters; /* of the client; 0 = no limit of its own */
     bool async;         /* 202 instead of 504 when the wait is over */
     bool names_wait;    /* Preference-Applied names the wait: it was preferred, or reduced */
@@ -68,5 +76,22 @@ bool emails_query_parse(struct request *request, struct emails_query *ret_query)
 
 /* Returns how long the client may wait, in milliseconds. */
 int64_t emails_query_max_wait_ms(const struct request *request);
+
+/* Writes the value of Preference-Applied (RFC 7240, 3), "" = no header. */
+#define PREFERENCES_TEXT 64
+void emails_query_preferences(const struct emails_query *query, bool is_async,
+                              char text[static PREFERENCES_TEXT]);
+
+/* ---- parts of it, for lists ---- */
+
+/* Fills everything but `question` and `format`, which it reads. Returns ERR_OK, or ERR_FORBIDDEN if
+ * the client lacks a right. */
+enum err emails_query_options(struct request *request, const struct parameters *parameters,
+                              struct emails_query *query, struct errmsg *why);
+
+/* As question_new(); also returns ERR_DENIED_DOMAIN for a domain that the operator excludes. */
+enum err emails_question_new(const struct request *request,
+                             const struct slice fields[QUESTION_PARTS],
+                             struct question **ret_question, struct errmsg *why);
 
 #endif

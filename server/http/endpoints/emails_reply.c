@@ -7,27 +7,29 @@
 #include "base/metrics.h"
 #include "http/core/app.h"
 #include "http/endpoints/result_reply.h"
+#include "http/endpoints/result_stream.h"
 
 #include <stdio.h>
 
 #define NOTE_TEXT    64
 #define LATE_RETRY_S 5
 
-void emails_write_preferences(const struct emails_query *query, bool is_async,
-                              char text[static PREFERENCES_TEXT])
-{
-    size_t len = (size_t)snprintf(text, PREFERENCES_TEXT, "%s", is_async ? "respond-async" : "");
-
-    if (query->names_wait)
-        snprintf(text + len, PREFERENCES_TEXT - len, "%swait=%lld", is_async ? ", " : "",
-                 (long long)(query->wait_ms / 1000));
-}
-
 static void note(struct request *request, enum metrics_outcome outcome, const char *word,
                  const char *lookup_id, enum charged charged)
 {
     metrics_add(&metrics_mine()->cache_outcomes[outcome], 1);
     request_set_outcome(request, word, lookup_id, charged);
+}
+
+/* Replies with a successful or a stored result; `line` is the same for a stream. */
+static void reply_result(struct request *request, const struct emails_query *query,
+                         const struct result *result, const struct bulk_line *line,
+                         const struct answer_notes *notes)
+{
+    if (!format_is_stream(query->format))
+        answer_result(request, result, (enum result_format)query->format, notes);
+    else if (!answer_rejection(request, result, RESULT_JSON, notes))
+        answer_line(request, query->format, line);
 }
 
 /* ---- stored results ---- */
@@ -69,11 +71,11 @@ void emails_reply_stored(struct request *request, struct emails_query *query,
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status};
+    struct bulk_line line = take_stored(request, query, result, disposition);
 
-    take_stored(request, query, result, disposition);
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
              (long long)clock_floor_s(left_ms));
-    answer_result(request, result, (enum result_format)query->format, &notes);
+    reply_result(request, query, result, &line, &notes);
     if (disposition == DISPOSITION_FRESH && !result->err && query->is_plain)
         request_cache_response(request, result, (enum result_format)query->format);
 }
@@ -158,10 +160,10 @@ static void reply_fallback(struct request *request, const struct emails_query *q
     const struct answer_notes notes = {
         .cache_status = cache_status, .preference_applied = preferences, .timing = line.timing};
 
-    emails_write_preferences(query, false, preferences);
+    emails_query_preferences(query, false, preferences);
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=stale; fwd-status=%d; ttl=%lld",
              err_row(outcome->err)->status, (long long)clock_floor_s(left_ms));
-    answer_result(request, outcome->fallback, (enum result_format)query->format, &notes);
+    reply_result(request, query, outcome->fallback, &line, &notes);
 }
 
 /* RFC 9211, 2.2. */
@@ -192,11 +194,13 @@ static void reply_looked_up(struct request *request, const struct emails_query *
                                        .allowance = &outcome->allowance,
                                        .timing = line.timing};
 
-    emails_write_preferences(query, is_async, preferences);
+    emails_query_preferences(query, is_async, preferences);
     snprintf(cache_status, sizeof cache_status, "emailsd; fwd=%s%s%s", forward_word(outcome->miss),
              outcome->collapsed ? "; collapsed" : "", outcome->stored ? "; stored" : "");
     if (!outcome->err)
-        answer_result(request, outcome->result, (enum result_format)query->format, &notes);
+        reply_result(request, query, outcome->result, &line, &notes);
+    else if (format_is_stream(query->format) && *outcome->lookup_id)
+        answer_line(request, query->format, &line);
     else if (is_async)
         reply_progress(request, query, outcome, &notes);
     else
@@ -228,7 +232,7 @@ void emails_reply_late(struct request *request, const struct emails_query *query
                                        .preference_applied = preferences};
 
     problem.retry_after_s = LATE_RETRY_S;
-    emails_write_preferences(query, false, preferences);
+    emails_query_preferences(query, false, preferences);
     note(request, only_cached ? CACHE_REFUSED : CACHE_MISS, err_row(problem.err)->code, NULL,
          problem.charged);
     answer_problem(request, &problem, &notes);

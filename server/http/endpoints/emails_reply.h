@@ -31,9 +31,4 @@ void emails_reply_late(struct request *request, const struct emails_query *query
 struct bulk_line emails_take_line(struct request *request, struct emails_query *query,
                                   const struct outcome *outcome);
 
-/* Writes the value of Preference-Applied (RFC 7240, 3), "" = no header. */
-#define PREFERENCES_TEXT 64
-void emails_write_preferences(const struct emails_query *query, bool is_async,
-                              char text[static PREFERENCES_TEXT]);
-
 #endif

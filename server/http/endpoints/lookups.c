@@ -5,7 +5,9 @@
 #include "base/mem.h"
 #include "http/endpoints/emails_query.h"
 #include "http/endpoints/engine_call.h"
+#include "http/endpoints/lookup_events.h"
 #include "http/endpoints/result_reply.h"
+#include "http/endpoints/result_stream.h"
 #include "http/protocol/negotiate.h"
 #include "http/protocol/query.h"
 
@@ -21,8 +23,7 @@ struct lookup_parameters {
 
 static const struct query_parameter table[] = {
     {"format", QUERY_FORMAT, offsetof(struct lookup_parameters, format), FORMAT_PROBLEM},
-    {"wait", QUERY_SECONDS, offsetof(struct lookup_parameters, wait_s),
-     "'wait' must be an integer number of seconds, such as 30"},
+    {"wait", QUERY_NUMBER, offsetof(struct lookup_parameters, wait_s), WAIT_PROBLEM},
 };
 
 /* Reads the format, and how long a stream waits. */
@@ -105,6 +106,6 @@ void lookups_get(struct request *request)
         problem_send(request, err, *why.text ? why.text : NULL);
     else if (!format_is_stream(format))
         find_lookup(request, id, (enum result_format)format);
-    else
-        problem_send(request, ERR_NOT_ACCEPTABLE, NULL);
+    else if (!answer_received(request, format))
+        lookup_events_of_id(request, id, format, wait_ms);
 }

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SECONDS_DIGITS 9 /* longer values are not plausible */
+#define NUMBER_DIGITS 9 /* longer values are not plausible */
 
 /* ---- values ---- */
 
@@ -28,8 +28,8 @@ static bool read_value(enum query_type type, struct slice value, void *member)
     case QUERY_TEXT:
         *(struct slice *)member = value;
         return true;
-    case QUERY_SECONDS:
-        return value.len <= SECONDS_DIGITS && slice_parse_seconds(value, member);
+    case QUERY_NUMBER:
+        return value.len <= NUMBER_DIGITS && slice_parse_seconds(value, member);
     case QUERY_SWITCH:
         if (value.len == 0)
             value = (struct slice){"1", 1};

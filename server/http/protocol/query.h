@@ -14,11 +14,11 @@
 
 /* What a parameter accepts, and the type of the member that receives it. */
 enum query_type {
-    QUERY_TEXT,    /* anything; a struct slice, borrowed from the request, "" without a value */
-    QUERY_SECONDS, /* a whole number; int64_t */
-    QUERY_FLAG,    /* 0 or 1; bool */
-    QUERY_SWITCH,  /* 0, 1, or no value, which means 1; bool */
-    QUERY_FORMAT,  /* the name of a format; enum format */
+    QUERY_TEXT,   /* anything; a struct slice, borrowed from the request, "" without a value */
+    QUERY_NUMBER, /* a whole number; int64_t */
+    QUERY_FLAG,   /* 0 or 1; bool */
+    QUERY_SWITCH, /* 0, 1, or no value, which means 1; bool */
+    QUERY_FORMAT, /* the name of a format; enum format */
 };
 
 struct query_parameter {
