@@ -385,6 +385,7 @@ const struct metric metrics_table[] = {
     {"emailsd_http_connections_refused_total", COUNTER,
      "Connections closed on accept, by the limit reached.", .write = write_connections_refused},
     {"emailsd_streams", GAUGE, "Open streams.", FIELD(counted.http_streams)},
+    {"emailsd_streams_max", GAUGE, "Limit on open streams.", FIELD(counted.streams_max)},
     {"emailsd_cache_outcomes_total", COUNTER,
      "Cache lookups, by outcome.", .write = write_outcomes},
     {"emailsd_cache_entries", GAUGE, "Results in memory.", FIELD(cache.n)},
