@@ -53,6 +53,8 @@ enum metrics_notification {
     NOTIFICATIONS
 };
 
+#define METRICS_BULK_OUTCOMES 7 /* of enum bulk_outcome; asserted in the table */
+
 enum metrics_operation {
     UPSTREAM_SUBMIT,
     UPSTREAM_STATUS,
@@ -95,6 +97,7 @@ struct metrics {
     uint64_t lookups_found, lookups_empty;
     uint64_t lookups_failed[ERR_PUBLIC_END];
     uint64_t lookups_coalesced;
+    uint64_t bulk_entries[METRICS_BULK_OUTCOMES]; /* that have ended */
     uint64_t waiters_abandoned;
     uint64_t batches_flushed[FLUSHES];
     struct size_histogram batch_tasks;
