@@ -65,6 +65,15 @@ static int clamp_s(int64_t ms, int min_s, int max_s)
     return s < min_s ? min_s : s > max_s ? max_s : (int)s;
 }
 
+static bool is_drained(const struct bulk *bulk)
+{
+    bool any = false;
+
+    for (size_t i = 0; bulk->stop == ERR_DRAINING && !any && i < bulk->n; i++)
+        any = bulk->records[i].err == ERR_DRAINING;
+    return any;
+}
+
 struct bulk_progress bulk_progress_of(const struct bulk *bulk)
 {
     int64_t rest_ms = bulk->is_over ? 0 : left_ms(bulk);
@@ -78,6 +87,7 @@ struct bulk_progress bulk_progress_of(const struct bulk *bulk)
         .failed = bulk->n_ended - bulk->n_ok,
         .charged_yes = bulk->n_charged[CHARGED_YES],
         .charged_maybe = bulk->n_charged[CHARGED_MAYBE],
+        .is_drained = bulk->is_over && is_drained(bulk),
         .waiting_for = bulk->is_over ? ERR_OK : bulk_waits_for(bulk),
         .started_wall_ms = bulk->started_wall_ms,
         .ended_wall_ms = bulk->ended_wall_ms,
