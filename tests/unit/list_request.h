@@ -18,7 +18,8 @@
 #include <string.h>
 
 struct request {
-    const char *type, *body, *argument, *value; /* one argument of the query; NULL = none */
+    const char *type, *prefer, *body; /* `prefer` NULL = no such header */
+    const char *argument, *value;     /* one argument of the query; NULL = none */
 };
 
 struct stream {
@@ -91,7 +92,9 @@ const struct clock *request_clock(const struct request *request)
 
 const char *request_header(const struct request *request, const char *name)
 {
-    return strcmp(name, "Content-Type") == 0 ? request->type : NULL;
+    return strcmp(name, "Content-Type") == 0 ? request->type
+           : strcmp(name, "Prefer") == 0     ? request->prefer
+                                             : NULL;
 }
 
 const char *request_path_tail(const struct request *request)

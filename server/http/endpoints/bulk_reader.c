@@ -101,7 +101,7 @@ static bool is_streamed(const struct bulk_reading *reading)
  * events report the progress also if nothing changes. */
 static int64_t next_until_ms(const struct bulk_reading *reading)
 {
-    if (reading->query.common.format == FORMAT_SSE)
+    if (reading->stream && reading->query.common.format == FORMAT_SSE)
         return earlier(reading->until_ms, reading->progress_ms + EVERY_MS);
     return is_streamed(reading) || !reading->stream ? reading->until_ms : INT64_MAX;
 }

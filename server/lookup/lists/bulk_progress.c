@@ -3,14 +3,15 @@
  *
  * The estimate assumes that each entry without a request needs a lookup, and that the upstream
  * takes them at the rate of the submit slots that a list may use, or of the reads, if that is
- * lower. It is too long if many results are known. */
+ * lower. The last one takes as long as recent lookups did. It is too long if many results are
+ * known. */
 #include "base/clock.h"
 #include "lookup/lists/bulk_state.h"
+#include "lookup/lookups.h"
 
 #include <string.h>
 #include <utlist.h>
 
-#define LOOKUP_MS   INT64_C(46000) /* a submit takes 26 s, and the processing about 20 s */
 #define RETRY_MAX_S 60
 #define FREE_MIN_S  5
 #define FREE_MAX_S  600
@@ -38,7 +39,9 @@ static int64_t left_ms(const struct bulk *bulk)
     n_open = n_open < bulk->n_unique ? n_open : bulk->n_unique;
     size_t n_unsent = n_open > n_sent ? n_open - n_sent : 0;
     rest_ms = (int64_t)n_unsent * 1000000 / bulk->owner->options.per_1000_s;
-    int64_t last_ms = n_unsent ? LOOKUP_MS : LOOKUP_MS - (now_ms(bulk) - started_ms);
+    int64_t last_ms = lookups_expected_ms(bulk->owner->engine->lookups);
+    if (!n_unsent)
+        last_ms -= now_ms(bulk) - started_ms;
     return rest_ms + (last_ms > 1000 ? last_ms : 1000);
 }
 
