@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DROP_ROWS INT64_C(10000) /* per statement */
+
 static bool is_durable(struct store *store)
 {
     (void)store;
@@ -132,17 +134,25 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
     return ERR_OK;
 }
 
-/* Counts rows for the limits, which reads whole tables, and discards changes recorded for an
- * earlier owner, whose memory is gone. */
+/* Discards changes recorded for an earlier owner, whose memory is gone. */
+static enum err drop_changes(struct pg_store *s)
+{
+    int64_t n = DROP_ROWS;
+    enum err err = ERR_OK;
+
+    while (!err && n == DROP_ROWS)
+        err = pg_write_int(s, &n, SQL_DROP_CHANGES, "i", DROP_ROWS);
+    return err;
+}
+
+/* Each statement is short, however many rows there are: heartbeats are sent between them, so that
+ * no other process takes the store over. */
 static enum err take_stock(struct pg_store *s, struct errmsg *why)
 {
-    int64_t wait_ms = s->wait_ms;
-    enum err err = pg_write(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
+    enum err err = drop_changes(s);
 
-    s->wait_ms = PG_COMMAND_MS;
     if (!err)
-        err = pg_count(s);
-    s->wait_ms = wait_ms;
+        err = pg_count(s, INT64_MAX);
     if (err)
         errmsg_set(why, "PostgreSQL: cannot count the rows");
     return err;

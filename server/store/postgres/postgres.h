@@ -152,7 +152,7 @@ static inline struct pg_store *pg_of(struct store *handle)
     return (struct pg_store *)handle;
 }
 
-#define PG_COMMAND_MS INT64_C(600000) /* that of a command, a migration, a count */
+#define PG_COMMAND_MS INT64_C(600000) /* that of a command, a migration */
 #define PG_FIRST_MS   INT64_C(10000)  /* for one host of a command; to read before the service */
 #define PG_LEASE_MS   INT64_C(5000)   /* an owner whose last heartbeat is older may be replaced */
 
@@ -385,8 +385,9 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 #define PG_ANSWER(a)                                                                               \
     (a).key, (a).domain, (a).body, (a).code, (a).detail, (a).charged, (a).fetched_ms, (a).expires_ms
 
-/* Counts the rows for the limits. */
-enum err pg_count(struct pg_store *s);
+/* Counts the rows for the limits, in short statements, between which heartbeats are sent. Begins
+ * none after `until_ms`, and returns ERR_STORAGE_UNAVAILABLE. */
+enum err pg_count(struct pg_store *s, int64_t until_ms);
 
 /* The same in service, if the numbers may be too high: called before rows are deleted. A count that
  * takes too long is given up, and not tried again for an hour. Until then, rows that another
