@@ -16,6 +16,7 @@ struct store {
 };
 
 struct store_driver {
+    void (*begin_close)(struct store *store); /* NULL: the driver waits for no server */
     void (*close)(struct store *store);
     bool (*is_durable)(struct store *store);
     const char *(*place)(struct store *); /* NULL: the store is on this machine */

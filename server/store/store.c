@@ -130,6 +130,12 @@ enum err store_open_reader(struct store *store, struct store **ret_reader, struc
     return ERR_OK;
 }
 
+void store_begin_close(struct store *store)
+{
+    if (store && store->driver->begin_close)
+        store->driver->begin_close(store);
+}
+
 void store_close(struct store *store)
 {
     if (store)

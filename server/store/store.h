@@ -64,7 +64,8 @@ struct store_options {
 };
 
 #define STORE_STATEMENT_MS INT64_C(2000)
-#define STORE_RAW_MAX      (64 << 10) /* bytes of one raw result; the rest is cut */
+#define STORE_CLOSE_MS     INT64_C(2000) /* see store_close() */
+#define STORE_RAW_MAX      (64 << 10)    /* bytes of one raw result; the rest is cut */
 #define STORE_RAW_ROWS     10000
 #define STORE_RAW_BYTES    (64 << 20)
 #define STORE_RESPONSE_MAX 512 /* bytes of a response to a submit; the rest is cut */
@@ -114,7 +115,14 @@ enum err store_migrate(const struct store_options *options, struct store_schema 
  * says what to do. */
 enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
 
-void store_close(struct store *store); /* NULL is a no-op */
+/* Begins the end of the service: from now on, all calls together, store_close() included, wait for
+ * a server for at most STORE_CLOSE_MS. What has not returned by then fails. NULL, and a store on
+ * this machine, is a no-op. */
+void store_begin_close(struct store *store);
+
+/* Closes the store, and gives up its ownership. If a server does not reply within STORE_CLOSE_MS,
+ * the next owner waits as after a kill. NULL is a no-op. */
+void store_close(struct store *store);
 
 /* Returns false if the content ends with store_close(), or with the process. Any thread: that does
  * not change while the store is open. */

@@ -88,6 +88,23 @@ def test_batch_id_survives_a_kill_while_postgresql_is_away(testbed, sim, server,
     must_have_paid_once(daemon, sim, server, spool)
 
 
+def test_stop_while_postgresql_is_silent_ends_and_loses_nothing(testbed, sim, server, spool):
+    sim.behave(task_time_ms=0)
+    sim.hold_submits()
+    daemon = testbed.daemon(sim, *flags_of(server), "--drain-timeout", "1s")
+    daemon.park("milvali.com")
+    sim.reach(submit=1)
+    freeze(server)
+    sim.release_submits()
+    eventually(spool.ids)
+    daemon.deliver(signal.SIGTERM)
+    assert daemon.wait() == 1
+    daemon.was_checked = True
+    assert "event=stopped_while_" in daemon.stderr()
+    restart(server)
+    must_have_paid_once(start_after_kill(testbed, sim, server), sim, server, spool)
+
+
 def test_batch_id_without_its_spool_is_lost(testbed, sim, server, spool):
     """Shows that the tests around can fail: the spool is what they depend on."""
     lose_store_while_paying(testbed, sim, server, spool)

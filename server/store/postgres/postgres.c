@@ -30,10 +30,19 @@ static void set_place(struct pg_store *s)
             *c = '_';
 }
 
+static void begin_close(struct store *store)
+{
+    struct pg_store *s = pg_of(store);
+
+    if (!s->end_ms)
+        s->end_ms = pg_now_ms() + STORE_CLOSE_MS;
+}
+
 static void pg_close(struct store *store)
 {
     struct pg_store *s = pg_of(store);
 
+    begin_close(store);
     pg_release(s);
     PQfinish(s->conn);
     for (size_t i = 0; i < PG_MAX_HOSTS; i++)
@@ -46,6 +55,7 @@ static void pg_close(struct store *store)
 static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
 
 static const struct store_driver driver = {
+    .begin_close = begin_close,
     .close = pg_close,
     .is_durable = is_durable,
     .place = place,

@@ -127,6 +127,7 @@ struct pg_store {
     int64_t service_ms;                        /* both, of an owner in service */
     int64_t takeover_ms;                       /* see struct store_options */
     int64_t until_ms;                          /* for all of one host; 0 = not connecting */
+    int64_t end_ms;                            /* for all that is left; 0 = not closing */
     int64_t retry_ms;                          /* no connection is opened before; monotonic */
     char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
     char id[ID_TEXT];                          /* of this opening by an owner, else "" */
@@ -160,6 +161,9 @@ static inline struct pg_store *pg_of(struct store *handle)
 
 /* Returns the time of the monotonic clock. */
 int64_t pg_now_ms(void);
+
+/* Returns when what begins now, and may take that long, must have ended. */
+int64_t pg_until_ms(const struct pg_store *s, int64_t within_ms);
 
 /* Sets a message of the server or of libpq, as one line. No-op if `why` is NULL. */
 void pg_explain(struct errmsg *why, const char *message);
