@@ -192,7 +192,7 @@ static void answered(struct caller *caller, const struct outcome *outcome)
 
 /* Returns whether the lookup for which the request waits has ended too long ago. While a read
  * waits, that is not known. An earlier lookup may have ended while the request was looking into the
- * store, and then it waits for the last one. */
+ * store, and then it waits for the last one, whose task may still be in the queue. */
 static bool is_kept_waiting(const struct request_book *request)
 {
     const struct task_book *last = NULL;
@@ -201,7 +201,8 @@ static bool is_kept_waiting(const struct request_book *request)
         if (books.tasks[i].question == request->question)
             last = &books.tasks[i];
     return last && last->has_ended && !slow_calls_read_waits() &&
-           request->asked_ms < last->ended_ms && flow_now_ms() > last->ended_ms + JOURNAL_SLOW_MS;
+           engine_status(flow.engine).queue_tasks == 0 && request->asked_ms < last->ended_ms &&
+           flow_now_ms() > last->ended_ms + JOURNAL_SLOW_MS;
 }
 
 void oracle_check(void)
