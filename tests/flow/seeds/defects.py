@@ -4,7 +4,8 @@
 
 Each row is a rule of the core about the order of writes, about money, or about what a caller may receive. The text to
 replace must occur exactly once: if the code changes, the row has to follow, which tests/scripts/check_defects.py
-requires. `make seed-defects` runs it in a few minutes; arguments are names of rows. The defects of the test's own driver are part of `make flow` (defect.h).
+requires. `make seed-defects` runs it in about 15 minutes; arguments are names of rows. The defects of the test's own
+driver are part of `make flow` (defect.h).
 """
 import os
 import shutil
