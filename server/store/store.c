@@ -299,6 +299,14 @@ enum err store_resolve_task(struct store *store, const char *tracking_id,
     return store->driver->resolve_task(store, tracking_id, end, keep);
 }
 
+enum err store_has_outlived(struct store *store, int64_t batch, int64_t wall_ms, bool *ret_outlived)
+{
+    if (store->driver->has_outlived)
+        return store->driver->has_outlived(store, batch, wall_ms, ret_outlived);
+    *ret_outlived = false;
+    return ERR_OK;
+}
+
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg)
 {
     return store->driver->read_batch(store, batch, each, arg);

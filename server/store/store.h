@@ -331,6 +331,14 @@ enum err store_resolve_not_taken(struct store *store, const char *tracking_id, i
 enum err store_resolve_task(struct store *store, const char *tracking_id,
                             const struct store_end *end, const struct result *keep);
 
+/* Owner only: returns whether the store had a batch whose id was read at that time, and has deleted
+ * it with its tasks as the first that ended: it is not there, the store has as many ended tasks as
+ * it retains, and all that are next to be deleted ended after that time. False for any other batch
+ * that is not there: another store may have it, or what a failover has lost. Also false if the
+ * store is on this machine; see store_place(). */
+enum err store_has_outlived(struct store *store, int64_t batch, int64_t wall_ms,
+                            bool *ret_outlived);
+
 /* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);
 

@@ -50,7 +50,7 @@ void weak_store_set_durable(struct store *store, bool is_durable);
 /* Records what another process does beside the owner, for its news: it deletes or changes the
  * result of the question with that key, or refunds a task of it, of which the number is not used.
  * At most WEAK_NEWS of each. */
-#define WEAK_NEWS 4
+#define WEAK_NEWS 8
 void weak_store_note_change(struct store *store, const unsigned char key[HASH_SIZE]);
 void weak_store_note_not_taken(struct store *store, const struct store_not_taken *task);
 

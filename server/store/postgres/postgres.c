@@ -78,6 +78,7 @@ static const struct store_driver driver = {
     .resolve_batch = pg_resolve_batch,
     .resolve_not_taken = pg_resolve_not_taken,
     .resolve_task = pg_resolve_task,
+    .has_outlived = pg_has_outlived,
     .read_batch = pg_read_batch,
     .each_response = pg_each_response,
     .propose_batch = pg_propose_batch,

@@ -68,6 +68,7 @@ enum sql {
     SQL_RESOLVE_BATCH,
     SQL_NOT_TAKEN,
     SQL_RESOLVE_TASK,
+    SQL_HAS_OUTLIVED,
     SQL_PROPOSE,
     SQL_DROP_PROPOSAL,
     SQL_PROPOSAL_STATE,
@@ -347,6 +348,7 @@ enum err pg_resolve_batch(struct store *, int64_t, const char *, int64_t);
 enum err pg_resolve_not_taken(struct store *, const char *, int64_t);
 enum err pg_resolve_task(struct store *, const char *, const struct store_end *,
                          const struct result *);
+enum err pg_has_outlived(struct store *, int64_t, int64_t, bool *);
 enum err pg_propose_batch(struct store *, const char *, const char *);
 enum err pg_drop_proposal(struct store *, int64_t, const char *);
 enum err pg_proposal_state(struct store *, const char *, enum store_proposal_state *);

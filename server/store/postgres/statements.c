@@ -61,6 +61,11 @@
 #define SET_OUTCOME                                                                                \
     "UPDATE tasks SET outcome = $3, task_id = $4, code = $5, detail = $6, ended_ms = $7 WHERE "
 
+/* The tasks that are deleted first. */
+#define FIRST_ENDED                                                                                \
+    "FROM tasks t JOIN batches b ON b.number = t.batch WHERE t.outcome IS NOT NULL"                \
+    " AND t.ended_ms >= 0 AND b.state = 'over' ORDER BY t.ended_ms LIMIT "
+
 /* Stores the result in the parameters key to expires, unless the key is NULL. A failure replaces no
  * result. */
 #define KEEP(key, domain, body, code, detail, charged, fetched, expires, rows, and)                \
@@ -225,10 +230,8 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         "SELECT count(*), " PAGES("tasks") " FROM tasks WHERE " IN_PAGES
         " AND outcome IS NOT NULL AND ended_ms >= 0",
     [SQL_DROP_ENDED] =
-        LEAD "dropped AS (DELETE FROM tasks WHERE tracking_id IN (SELECT t.tracking_id FROM tasks t"
-        " JOIN batches b ON b.number = t.batch WHERE t.outcome IS NOT NULL"
-        " AND t.ended_ms >= 0 AND b.state = 'over' ORDER BY t.ended_ms LIMIT $2)"
-        " AND " MAY " RETURNING tracking_id, batch),"
+        LEAD "dropped AS (DELETE FROM tasks WHERE tracking_id IN"
+        " (SELECT t.tracking_id " FIRST_ENDED "$2) AND " MAY " RETURNING tracking_id, batch),"
         " emptied AS (DELETE FROM batches WHERE number IN (SELECT batch FROM dropped)"
         " AND NOT EXISTS(SELECT FROM tasks t WHERE t.batch = number"
         " AND t.tracking_id NOT IN (SELECT tracking_id FROM dropped))) " COUNT_OF("dropped"),
@@ -289,6 +292,9 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         LEAD "ended AS (" SET_OUTCOME "tracking_id = $2 AND outcome = 'unknown' AND " MAY
         " RETURNING 1), " KEEP("$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "ended", "")
         DONE_IF(EXISTS("ended") " OR " HAS_ENDED) ", " NEW_ROWS,
+    [SQL_HAS_OUTLIVED] =
+        "SELECT NOT EXISTS(SELECT FROM batches WHERE number = $1)"
+        " AND coalesce((SELECT t.ended_ms " FIRST_ENDED "1) > $2, false)",
     [SQL_PROPOSE] =
         LEAD "proposed AS (INSERT INTO proposals(batch, batch_id) SELECT t.batch, $3 FROM tasks t"
         " JOIN batches b ON b.number = t.batch WHERE t.tracking_id = $2 AND " IS_LOST
