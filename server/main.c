@@ -346,7 +346,7 @@ static int stop(struct daemon *d, int code)
     lifecycle_shut_down(&d->lifecycle, d->config.drain_timeout_ms, code);
     if (!has_setup_ended) /* a server holds the thread; for the store, this is a kill */
         _exit(code);
-    code = lifecycle_free_engine(d->setup.engine, code);
+    code = lifecycle_free_engine(d->setup.engine, d->setup.store, code);
     notify_forget();
     openmart_free(d->openmart);
     transport_free(d->transport);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "http/listener.h"
 #include "lookup/engine.h"
+#include "store/store.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -140,10 +141,10 @@ void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms, int c
     lifecycle->engine = NULL;
 }
 
-int lifecycle_free_engine(struct engine *engine, int code)
+int lifecycle_free_engine(struct engine *engine, struct store *store, int code)
 {
+    store_begin_close(store);
     size_t n = engine_free(engine);
-
     if (!n)
         return code;
     log_event(LOG_ERROR, "stopped_while_store_fails", LOG_INT("unwritten", n));

@@ -13,6 +13,7 @@
 
 struct engine;
 struct listener;
+struct store;
 
 /* Embedded in main's struct. Zeroed: nothing is watched. */
 struct lifecycle {
@@ -49,8 +50,9 @@ void lifecycle_wait(struct lifecycle *lifecycle, int64_t for_ms);
  * written, with 1. */
 void lifecycle_shut_down(struct lifecycle *lifecycle, int64_t patience_ms, int code);
 
-/* Frees an engine that was shut down. Returns the exit code: `code` or, if that is 0 and the store
- * has not taken the last writes, 1. NULL is a no-op. */
-int lifecycle_free_engine(struct engine *engine, int code);
+/* Frees an engine that was shut down, after a last attempt to write what is left; begins to close
+ * its store, which main closes. Returns the exit code: `code` or, if that is 0 and the store has
+ * not taken the last writes, 1. NULL: there is none. */
+int lifecycle_free_engine(struct engine *engine, struct store *store, int code);
 
 #endif

@@ -55,16 +55,17 @@ static void log_state(void *arg, int error)
         log_event(LOG_INFO, "spool_write_resumed", LOG_STR("spool", SPOOL_NAME));
 }
 
-static void count_or_log(void *arg, const struct spool_line *line, enum err err)
+/* What is removed is logged first: after a kill in between, it is logged twice. */
+static void count_or_log(void *arg, const struct spool_line *line, enum err err, bool is_over)
 {
     size_t *n_recorded = arg;
 
     if (!err)
         (*n_recorded)++;
     else if (line)
-        log_event(LOG_WARN, "spool_entry_rejected", LOG_STR("error", err_words(err)),
-                  LOG_STR("batch", line->batch_id), LOG_INT("number", line->batch),
-                  LOG_STR("store", line->place));
+        log_event(LOG_WARN, is_over ? "spool_entry_removed" : "spool_entry_rejected",
+                  LOG_STR("error", err_words(err)), LOG_STR("batch", line->batch_id),
+                  LOG_INT("number", line->batch), LOG_STR("store", line->place));
     else
         log_event(LOG_WARN, "spool_entry_rejected", LOG_STR("error", "damaged line"));
 }

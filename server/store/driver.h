@@ -16,6 +16,7 @@ struct store {
 };
 
 struct store_driver {
+    void (*begin_close)(struct store *store); /* NULL: the driver waits for no server */
     void (*close)(struct store *store);
     bool (*is_durable)(struct store *store);
     const char *(*place)(struct store *); /* NULL: the store is on this machine */
@@ -44,6 +45,8 @@ struct store_driver {
     enum err (*resolve_not_taken)(struct store *, const char *, int64_t wall_ms);
     enum err (*resolve_task)(struct store *, const char *, const struct store_end *,
                              const struct result *);
+    /* NULL: the store is on this machine */
+    enum err (*has_outlived)(struct store *, int64_t batch, int64_t wall_ms, bool *);
     enum err (*read_batch)(struct store *, int64_t, store_batch_fn *, void *);
     enum err (*each_response)(struct store *, size_t, store_batch_fn *, void *);
     enum err (*propose_batch)(struct store *, const char *tracking_id, const char *batch_id);

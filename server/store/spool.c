@@ -164,6 +164,15 @@ static enum err record(struct store *store, const struct spool_line *line)
                : err;
 }
 
+/* A batch that is not in the store is over if it was in this one. */
+static enum err look_whether_over(const struct handing_in *handing_in,
+                                  const struct spool_line *line, bool *ret_over)
+{
+    if (strcmp(line->place, handing_in->spool->place) != 0)
+        return ERR_OK;
+    return store_has_outlived(handing_in->store, line->batch, line->wall_ms, ret_over);
+}
+
 static void hand_in(void *arg, const struct spool_line *line)
 {
     struct handing_in *handing_in = arg;
@@ -171,10 +180,14 @@ static void hand_in(void *arg, const struct spool_line *line)
     if (handing_in->has_failed)
         return;
     enum err err = line ? record(handing_in->store, line) : ERR_SYNTAX;
+    bool is_over = !err;
+    if (err == ERR_NO_ENTRY &&
+        look_whether_over(handing_in, line, &is_over) == ERR_STORAGE_UNAVAILABLE)
+        err = ERR_STORAGE_UNAVAILABLE;
     handing_in->has_failed = err == ERR_STORAGE_UNAVAILABLE;
     if (!handing_in->has_failed)
-        handing_in->each(handing_in->arg, line, err);
-    if (!err)
+        handing_in->each(handing_in->arg, line, err, is_over);
+    if (is_over)
         spool_file_remove(handing_in->spool->file, line);
 }
 

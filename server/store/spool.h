@@ -7,7 +7,9 @@
  * file, and the next one hands it in.
  *
  * An id that the store does not accept, because it contradicts what is stored or because its batch
- * is another store's, stays in the file and is handed in at each start.
+ * is not there, stays in the file and is handed in at each start: the batch may be another store's,
+ * or come back with a database that was restored. It is removed once it cannot matter any more: its
+ * own store has deleted the batch, with its tasks, as one of those that ended first.
  *
  * The thread `spool` writes the file, so neither the engine nor the threads of the store wait for
  * this disk, nor the spool for the store. Ids that wait together share a sync. If the disk fails,
@@ -50,9 +52,10 @@ void spool_use_place(struct spool *spool, const char *place);
 
 /* Before recovery: records what is in the file by store_submitted(), or, if an earlier process has
  * given the batch up as unknown, by store_resolve_batch(). Runs `each` for every line: ERR_OK = it
- * was recorded, and is removed; `line` is NULL if it is damaged. Returns ERR_STORAGE_UNAVAILABLE if
- * the store fails: what is left may be handed in later. */
-typedef void spool_handed_in_fn(void *arg, const struct spool_line *line, enum err err);
+ * was recorded; `line` is NULL if it is damaged. `is_over`: it is removed when `each` returns.
+ * Returns ERR_STORAGE_UNAVAILABLE if the store fails: what is left may be handed in later. */
+typedef void spool_handed_in_fn(void *arg, const struct spool_line *line, enum err err,
+                                bool is_over);
 enum err spool_hand_in(struct spool *spool, struct store *store, spool_handed_in_fn *each,
                        void *arg);
 

@@ -130,6 +130,12 @@ enum err store_open_reader(struct store *store, struct store **ret_reader, struc
     return ERR_OK;
 }
 
+void store_begin_close(struct store *store)
+{
+    if (store && store->driver->begin_close)
+        store->driver->begin_close(store);
+}
+
 void store_close(struct store *store)
 {
     if (store)
@@ -291,6 +297,14 @@ enum err store_resolve_task(struct store *store, const char *tracking_id,
                             const struct store_end *end, const struct result *keep)
 {
     return store->driver->resolve_task(store, tracking_id, end, keep);
+}
+
+enum err store_has_outlived(struct store *store, int64_t batch, int64_t wall_ms, bool *ret_outlived)
+{
+    if (store->driver->has_outlived)
+        return store->driver->has_outlived(store, batch, wall_ms, ret_outlived);
+    *ret_outlived = false;
+    return ERR_OK;
 }
 
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg)

@@ -64,7 +64,8 @@ struct store_options {
 };
 
 #define STORE_STATEMENT_MS INT64_C(2000)
-#define STORE_RAW_MAX      (64 << 10) /* bytes of one raw result; the rest is cut */
+#define STORE_CLOSE_MS     INT64_C(2000) /* see store_close() */
+#define STORE_RAW_MAX      (64 << 10)    /* bytes of one raw result; the rest is cut */
 #define STORE_RAW_ROWS     10000
 #define STORE_RAW_BYTES    (64 << 20)
 #define STORE_RESPONSE_MAX 512 /* bytes of a response to a submit; the rest is cut */
@@ -114,7 +115,14 @@ enum err store_migrate(const struct store_options *options, struct store_schema 
  * says what to do. */
 enum err store_open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
 
-void store_close(struct store *store); /* NULL is a no-op */
+/* Begins the end of the service: from now on, all calls together, store_close() included, wait for
+ * a server for at most STORE_CLOSE_MS. What has not returned by then fails. NULL, and a store on
+ * this machine, is a no-op. */
+void store_begin_close(struct store *store);
+
+/* Closes the store, and gives up its ownership. If a server does not reply within STORE_CLOSE_MS,
+ * the next owner waits as after a kill. NULL is a no-op. */
+void store_close(struct store *store);
 
 /* Returns false if the content ends with store_close(), or with the process. Any thread: that does
  * not change while the store is open. */
@@ -322,6 +330,14 @@ enum err store_resolve_not_taken(struct store *store, const char *tracking_id, i
  * nothing, if it has ended in the same way already. */
 enum err store_resolve_task(struct store *store, const char *tracking_id,
                             const struct store_end *end, const struct result *keep);
+
+/* Owner only: returns whether the store had a batch whose id was read at that time, and has deleted
+ * it with its tasks as the first that ended: it is not there, the store has as many ended tasks as
+ * it retains, and all that are next to be deleted ended after that time. False for any other batch
+ * that is not there: another store may have it, or what a failover has lost. Also false if the
+ * store is on this machine; see store_place(). */
+enum err store_has_outlived(struct store *store, int64_t batch, int64_t wall_ms,
+                            bool *ret_outlived);
 
 /* Runs `each` for the batch of that number. Returns ERR_NO_ENTRY if there is none. */
 enum err store_read_batch(struct store *store, int64_t batch, store_batch_fn *each, void *arg);

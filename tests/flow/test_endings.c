@@ -289,7 +289,8 @@ TEST(ending_results_whose_writes_are_slow_are_logged_once_with_their_ids)
 
 /* ---- results that were returned before they were durable ---- */
 
-/* Only the cache has the result of that caller, and removes it. Asks again: that must not pay. */
+/* Only the cache has the result of that caller, and removes it. Asks again: that must not pay, nor
+ * does anything else until the result is stored. */
 static void expect_not_paid_again(const struct caller *caller)
 {
     ck_assert_int_eq(caller->err, ERR_OK);
@@ -298,9 +299,13 @@ static void expect_not_paid_again(const struct caller *caller)
     ck_assert(!engine_status(flow.engine).store_usable);
     cache_remove(flow.cache, caller->question->key);
     struct caller *early = flow_request("milvali.com", WAIT_MS);
+    struct caller *other = flow_request("three.com", WAIT_MS);
     flow_settle();
-    ck_assert_int_eq(early->err, ERR_STORAGE_UNAVAILABLE);
-    ck_assert_int_eq(early->charged, CHARGED_NO);
+    ck_assert_int_eq(early->err, ERR_OK);
+    ck_assert_str_eq(early->body, caller->body);
+    ck_assert_int_eq(other->err, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_int_eq(other->charged, CHARGED_NO);
+    cache_remove(flow.cache, caller->question->key);
     release();
     ck_assert(engine_status(flow.engine).store_usable);
     struct caller *later = flow_request("milvali.com", WAIT_MS);

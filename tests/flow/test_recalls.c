@@ -405,6 +405,23 @@ TEST(recall_serves_a_result_whose_write_has_not_returned)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
 }
 
+/* It was served when the store had failed. Nor may memory have the older one afterwards. */
+TEST(recall_serves_a_result_that_is_not_written_instead_of_an_older_one)
+{
+    store_result("milvali.com");
+    weak_store_fail(flow.store, WEAK_END_TASK, true);
+    struct caller *fresh = flow_request("milvali.com", WAIT_MS);
+    fresh->request.directives.refresh = true;
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(fresh->err, ERR_OK);
+    evict(fresh);
+    ck_assert_str_eq(ask("milvali.com", 0)->body, fresh->body);
+    weak_store_fail(flow.store, WEAK_END_TASK, false);
+    flow_advance(2000);
+    ck_assert_str_eq(ask("milvali.com", 0)->body, fresh->body);
+    ck_assert_uint_eq(paid_for("milvali.com"), 2);
+}
+
 /* What the new lookup brings is recorded after the deletion, and stays. */
 TEST(recall_of_nothing_starts_a_lookup_although_the_deletion_has_not_returned)
 {

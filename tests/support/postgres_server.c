@@ -158,6 +158,7 @@ _Noreturn static void keep(int out, int program)
     dprintf(out, PID "%d\n", pid);
     await_end(output[0], out, program);
     kill(pid, SIGQUIT);
+    kill(pid, SIGCONT); /* a test may have stopped it */
     waitpid(pid, NULL, 0);
     remove_folder();
     _exit(EXIT_SUCCESS);

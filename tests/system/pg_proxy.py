@@ -16,6 +16,7 @@ INTENT = "INSERT INTO batches(number, state, notify_token"
 BATCH_ID = "SET state = 'submitted', batch_id"
 RESULT = "INSERT INTO answers"
 CLAIM = "SET epoch = epoch + 1, leader"
+COUNT = "FROM answers"  # the only statement of a start that reads them
 
 
 def _messages(data, has_type=True):
@@ -28,6 +29,13 @@ def _messages(data, has_type=True):
         del data[:length]
         yield whole[:has_type], whole[has_type + 4:], whole
         has_type = True  # only the first message of a client has no type
+
+
+class Hold:
+    """One execution of a statement that the server gets only when `ended` is set."""
+
+    def __init__(self, text):
+        self.text, self.began, self.ended = text, threading.Event(), threading.Event()
 
 
 class _Link:
@@ -67,8 +75,10 @@ class _Link:
         parts = content.split(b"\0")
         if kind == b"P":
             self.statements[parts[0]] = parts[1].decode()
-        elif kind == b"B" and self.proxy.takes(self.statements[parts[1]]):
-            self.is_reply_lost = True
+        elif kind == b"B":
+            self.proxy.await_turn(self.statements[parts[1]])
+            if self.proxy.takes(self.statements[parts[1]]):
+                self.is_reply_lost = True
 
     def _pump_to_daemon(self):
         data = bytearray()
@@ -95,6 +105,7 @@ class PgProxy:
         self.frozen = ()  # directions in which nothing is forwarded
         self.is_silent = self.is_closed = False
         self.lost_text, self.cuts = None, True
+        self.held = None
         self.has_lost = threading.Event()
         self.n_accepted = 0
         self.listener = None
@@ -159,6 +170,12 @@ class PgProxy:
         self.lost_text, self.cuts = text, cuts
         return self.has_lost
 
+    def hold(self, text):
+        """Holds the next execution of a statement that contains `text`. Returns the Hold."""
+        with self.changed:
+            self.held = Hold(text)
+            return self.held
+
     def thaw(self):
         """Ends be_silent() and freeze(). What was accepted meanwhile stays without a reply."""
         with self.changed:
@@ -176,6 +193,15 @@ class PgProxy:
     def await_flow(self, direction):
         with self.changed:
             self.changed.wait_for(lambda: direction not in self.frozen or self.is_closed)
+
+    def await_turn(self, statement):
+        with self.changed:
+            hold = self.held
+            if not hold or hold.text not in statement:
+                return
+            self.held = None
+        hold.began.set()
+        hold.ended.wait(PATIENCE_S)
 
     def takes(self, statement):
         with self.changed:

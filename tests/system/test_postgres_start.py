@@ -3,12 +3,12 @@
 import signal
 
 import pytest
-from pg_proxy import CLAIM, PgProxy
+from pg_proxy import CLAIM, COUNT, PgProxy
 from postgres import Postgres, Store
 from programs import HOUR_MS, KEY, KEY_VARIABLE, run_to_end
 from reconciliation import await_recorded
 from test_notify import Manager
-from waiting import eventually
+from waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -79,14 +79,40 @@ def test_signal_ends_a_start_without_the_server(testbed, sim, server, number, fa
     proxy.close()
 
 
-def test_start_whose_reply_is_lost_is_tried_again(testbed, sim, server):
+@pytest.mark.parametrize("statement, reason", [(CLAIM, "cannot read or write the table 'leadership'"),
+                                               (COUNT, "cannot count the rows")], ids=["claim", "count"])
+def test_start_whose_reply_is_lost_is_tried_again(testbed, sim, server, statement, reason):
     """Nothing is unacknowledged then, so only the limit of the statement ends the wait."""
     proxy = PgProxy(server)
-    lost = proxy.lose_reply(CLAIM, cuts=False)
+    lost = proxy.lose_reply(statement, cuts=False)
     daemon = testbed.daemon(sim, "--store", proxy.url)
     await_service(daemon)
     assert lost.is_set()
-    assert "event=store_awaited reason=\"--store: PostgreSQL: cannot read or write the table 'leadership'" in daemon.stderr()
+    assert f'event=store_awaited reason="--store: PostgreSQL: {reason}' in daemon.stderr()
+    proxy.close()
+
+
+# A row on each page, and more pages than one statement counts.
+FILL = """ALTER TABLE answers SET (fillfactor = 10);
+INSERT INTO answers SELECT sha256(i::text::bytea), '', repeat('x', 1500), '', '', 'no', 0, 4000000000000
+FROM generate_series(1, 600) i"""
+
+
+def test_owner_sends_heartbeats_while_its_start_counts_rows(testbed, sim, server, store):
+    testbed.daemon(sim, *store.flags).stop()
+    store.query(FILL)
+    proxy = PgProxy(server)
+    first = proxy.hold(COUNT)
+    daemon = testbed.daemon(sim, "--store", proxy.url, "--store-schema", "emailsd")
+    assert first.began.wait(PATIENCE_S)
+    seen = store.query("SELECT seen_at FROM leadership")
+    eventually(lambda: store.query("SELECT clock_timestamp() > seen_at + interval '1 s' FROM leadership") == [["t"]])
+    second = proxy.hold(COUNT)
+    first.ended.set()
+    assert second.began.wait(PATIENCE_S)
+    assert store.query("SELECT seen_at FROM leadership") != seen
+    second.ended.set()
+    await_service(daemon)
     proxy.close()
 
 

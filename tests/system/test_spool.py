@@ -88,6 +88,23 @@ def test_batch_id_survives_a_kill_while_postgresql_is_away(testbed, sim, server,
     must_have_paid_once(daemon, sim, server, spool)
 
 
+def test_stop_while_postgresql_is_silent_ends_and_loses_nothing(testbed, sim, server, spool):
+    sim.behave(task_time_ms=0)
+    sim.hold_submits()
+    daemon = testbed.daemon(sim, *flags_of(server), "--drain-timeout", "1s")
+    daemon.park("milvali.com")
+    sim.reach(submit=1)
+    freeze(server)
+    sim.release_submits()
+    eventually(spool.ids)
+    daemon.deliver(signal.SIGTERM)
+    assert daemon.wait() == 1
+    daemon.was_checked = True
+    assert "event=stopped_while_" in daemon.stderr()
+    restart(server)
+    must_have_paid_once(start_after_kill(testbed, sim, server), sim, server, spool)
+
+
 def test_batch_id_without_its_spool_is_lost(testbed, sim, server, spool):
     """Shows that the tests around can fail: the spool is what they depend on."""
     lose_store_while_paying(testbed, sim, server, spool)
@@ -115,6 +132,33 @@ def test_batch_id_of_another_store_stays_in_the_spool(testbed, sim, server, spoo
     other.stop()
     assert spool.ids() == {number: batch_id}
     must_have_paid_once(start_after_kill(testbed, sim, server), sim, server, spool)
+
+
+def fill_with_ended_tasks(server):
+    """The store then has as many as it retains. They ended after the batch id was read."""
+    server.query("INSERT INTO emailsd.batches(number, state, intended_ms) VALUES (1, 'over', 0)")
+    server.query("INSERT INTO emailsd.tasks(batch, place, tracking_id, lookup_id, key, domain, company_name, city,"
+                 " state, country, client, day, outcome, task_id, code, detail, ended_ms)"
+                 " SELECT 1, i, i::text, i::text, decode(repeat('00', 32), 'hex'), 'milvali.com', '', '', '', '', '', 0,"
+                 " 'answered', '', '', '',"
+                 " (extract(epoch FROM now()) * 1000)::bigint + 3600000 FROM generate_series(1, 100000) AS i")
+
+
+def test_batch_id_whose_batch_was_deleted_is_removed_and_logged_once(testbed, sim, server, spool, tmp_path):
+    """Another process gives the batch up, and later deletes it, because it retains a limited number of tasks."""
+    lose_store_while_paying(testbed, sim, server, spool)
+    [(number, batch_id)] = spool.ids().items()
+    fill_with_ended_tasks(server)
+    elsewhere = {KEY_VARIABLE: KEY, "STATE_DIRECTORY": str(tmp_path / "elsewhere")}
+    second = start_after_kill(testbed, sim, server, env=elsewhere)
+    assert server.query(f"SELECT count(*) FROM emailsd.batches WHERE number = {number}") == [["0"]]
+    second.stop()
+    daemon = start_after_kill(testbed, sim, server)
+    assert f'event=spool_entry_removed error="not found" batch={batch_id} number={number} store=postgres/emailsd' \
+        in daemon.stderr()
+    daemon.stop()
+    assert not spool.path.stat().st_size
+    assert "event=spool_entry" not in start_after_kill(testbed, sim, server).stderr()
 
 
 def test_spool_is_empty_after_postgresql_is_back(testbed, sim, server, spool):

@@ -27,7 +27,8 @@ static struct {
     struct store store;
     bool is_held;
     sem_t entered, released;
-    enum err submitted_err, resolve_err;
+    enum err submitted_err, resolve_err, outlived_err;
+    bool has_outlived; /* the batch */
     int64_t submitted[LINES], resolved[LINES];
     size_t n_submitted, n_resolved;
     char batch_id[32];
@@ -58,8 +59,20 @@ static enum err disk_resolve_batch(struct store *store, int64_t batch, const cha
     return disk.resolve_err;
 }
 
+static enum err disk_has_outlived(struct store *store, int64_t batch, int64_t wall_ms,
+                                  bool *ret_outlived)
+{
+    (void)store;
+    ck_assert_int_eq(batch, disk.resolved[disk.n_resolved - 1]);
+    ck_assert_int_eq(wall_ms, disk.wall_ms);
+    if (!disk.outlived_err)
+        *ret_outlived = disk.has_outlived;
+    return disk.outlived_err;
+}
+
 static const struct store_driver driver = {.submitted = disk_submitted,
-                                           .resolve_batch = disk_resolve_batch};
+                                           .resolve_batch = disk_resolve_batch,
+                                           .has_outlived = disk_has_outlived};
 
 /* ---- the spool ---- */
 
@@ -73,13 +86,18 @@ static void changed(void *arg, int error)
     sem_post(&reported);
 }
 
-static void open_spool(void)
+static void open_spool_of(const char *place)
 {
     const struct spool_options options = {spool_path(), changed, &disk};
     struct errmsg why = {""};
 
     ck_assert_msg(!spool_open(&options, &spool, &why), "%s", why.text);
-    spool_use_place(spool, SPOOL_STORE);
+    spool_use_place(spool, place);
+}
+
+static void open_spool(void)
+{
+    open_spool_of(SPOOL_STORE);
 }
 
 static void open_again(void)
@@ -125,17 +143,20 @@ static void await_written(void)
 /* ---- handing in ---- */
 
 struct handed_in {
-    size_t n_ok, n_rejected, n_damaged;
+    size_t n_ok, n_rejected, n_removed, n_damaged;
 };
 
-static void count(void *arg, const struct spool_line *line, enum err err)
+static void count(void *arg, const struct spool_line *line, enum err err, bool is_over)
 {
     struct handed_in *handed_in = arg;
 
     if (line)
         ck_assert_str_eq(line->place, SPOOL_STORE);
-    handed_in->n_ok += !err;
-    handed_in->n_rejected += line && err;
+    if (is_over)
+        ck_assert_uint_eq(spool_holds(line->batch), 1); /* it is removed after this */
+    handed_in->n_ok += !err && is_over;
+    handed_in->n_rejected += line && err && !is_over;
+    handed_in->n_removed += err && is_over;
     handed_in->n_damaged += !line;
 }
 
@@ -187,6 +208,37 @@ LOOP_TEST(spool_keeps_what_the_store_does_not_accept, rejections)
         ck_assert_uint_eq(spool_holds(1), 1);
         open_again();
     }
+}
+
+TEST(spool_removes_what_its_store_has_deleted)
+{
+    disk.submitted_err = disk.resolve_err = ERR_NO_ENTRY;
+    disk.has_outlived = true;
+    add(1);
+    struct handed_in handed_in = hand_in(ERR_OK);
+    ck_assert_uint_eq(handed_in.n_removed, 1);
+    ck_assert_uint_eq(handed_in.n_rejected + handed_in.n_ok, 0);
+    ck_assert_int_eq(spool_size(), 0);
+}
+
+TEST(spool_keeps_what_another_store_may_have)
+{
+    disk.submitted_err = disk.resolve_err = ERR_NO_ENTRY;
+    disk.has_outlived = true;
+    add(1);
+    spool_close(TAKE(spool));
+    open_spool_of("postgres/other");
+    ck_assert_uint_eq(hand_in(ERR_OK).n_rejected, 1);
+    ck_assert_uint_eq(spool_holds(1), 1);
+}
+
+TEST(spool_keeps_what_the_store_may_have_while_it_fails)
+{
+    disk.submitted_err = disk.resolve_err = ERR_NO_ENTRY;
+    disk.outlived_err = ERR_STORAGE_UNAVAILABLE;
+    add(1);
+    ck_assert_uint_eq(hand_in(ERR_STORAGE_UNAVAILABLE).n_rejected, 0);
+    ck_assert_uint_eq(spool_holds(1), 1);
 }
 
 TEST(spool_keeps_all_while_the_store_fails)

@@ -386,6 +386,22 @@ bool journal_is_forgetting(const struct journal *journal, const unsigned char ke
     return find_deletion(journal, key) != NULL;
 }
 
+const struct result *journal_find_exposed(const struct journal *journal,
+                                          const unsigned char key[HASH_SIZE])
+{
+    const struct result *found = NULL;
+    struct entry *entry;
+
+    DL_FOREACH (journal->entries, entry) {
+        if (entry->kind == ENTRY_FORGOTTEN && memcmp(entry->key, key, HASH_SIZE) == 0)
+            found = NULL;
+        if (entry->keep && !entry->keep->err && entry->number <= journal->last_exposed &&
+            memcmp(entry->keep->key, key, HASH_SIZE) == 0)
+            found = entry->keep;
+    }
+    return found;
+}
+
 void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
 {
     struct entry *entry = find_deletion(journal, key);

@@ -174,4 +174,10 @@ void journal_forget(struct journal *journal, const unsigned char key[HASH_SIZE])
 /* Returns whether that deletion is not written yet, so the store may still have the result. */
 bool journal_is_forgetting(const struct journal *journal, const unsigned char key[HASH_SIZE]);
 
+/* Returns the latest result of that question whose receipt returned before it was written, and that
+ * is not written yet: the store has an older one, or none. NULL if there is none, or it is to be
+ * deleted. Borrowed until a call of the store returns. */
+const struct result *journal_find_exposed(const struct journal *journal,
+                                          const unsigned char key[HASH_SIZE]);
+
 #endif

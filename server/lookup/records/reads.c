@@ -61,17 +61,30 @@ static bool must_repeat(const struct question_read *question)
     return !cached;
 }
 
+/* Returns a newer result than that of the store, which may have been served already, or NULL. The
+ * cache may have lost it before it could be written. The caller owns the reference. */
+static const struct result *find_newer(const struct read_tools *tools, const unsigned char *key)
+{
+    const struct result *cached = cache_find(tools->cache, key);
+    const struct result *exposed = cached ? NULL : journal_find_exposed(tools->journal, key);
+
+    if (!exposed)
+        return cached;
+    cache_put(tools->cache, exposed);
+    return result_ref(exposed);
+}
+
 /* Returns what is known now, where the store returned `err` and `*result`. Replaces or releases
  * that reference if something newer is known. */
 static enum err judge(const struct question_read *question, enum err err,
                       const struct result **result)
 {
     const struct read_tools *tools = &question->reads->tools;
-    const struct result *cached = cache_find(tools->cache, question->call.key);
+    const struct result *newer = find_newer(tools, question->call.key);
 
-    if (cached) {
+    if (newer) {
         result_unref(*result);
-        *result = cached;
+        *result = newer;
         return ERR_OK;
     }
     if (!*result)

@@ -3,8 +3,9 @@
  *
  * The store may be slow, and a call of its class STORE_READ may return what a write has replaced
  * since it was posted. So a read that returns is compared with what is known now: a result in the
- * cache is newer, a deletion that waits in the journal counts as done, and if the question's stored
- * result has changed since the call was posted, the store is read again. Each repetition requires
+ * cache is newer, and so is one that was served before the journal could write it; a deletion that
+ * waits in the journal counts as done; and if the question's stored result has changed since the
+ * call was posted, the store is read again. Each repetition requires
  * another change, so there are few. Therefore a caller that finds no stored result, and no lookup
  * of the question in flight, may start one: nothing was paid for in the meantime.
  *

@@ -8,6 +8,8 @@
 #define TRIM_ROWS     INT64_C(500)
 #define TRIM_RAW_ROWS INT64_C(50)
 
+#define COUNT_PAGES    INT64_C(512)     /* 4 MiB: read within a second by a slow disk */
+#define COUNT_MS       INT64_C(1000)    /* for a count in service */
 #define COUNT_AGAIN_MS INT64_C(3600000) /* after a count that took too long */
 
 struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *keep)
@@ -24,22 +26,53 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
                               .expires_ms = keep->expires_ms};
 }
 
-enum err pg_count(struct pg_store *s)
+/* Counts the rows of the pages from `page` on, and reports how many the table has. */
+static enum err count_part(struct pg_store *s, enum sql which, int64_t page, int64_t *n,
+                           int64_t *ret_pages)
 {
-    autorows PGresult *answers = NULL, *ended = NULL;
-    enum err err = pg_query(s, &answers, SQL_COUNT_ANSWERS, "");
+    autorows PGresult *rows = NULL;
+    enum err err = pg_query(s, &rows, which, "ii", page, page + COUNT_PAGES);
 
-    if (!err)
-        err = pg_query(s, &ended, SQL_COUNT_ENDED, "");
     if (err)
         return err;
-    s->n_answers = pg_int(answers, 0, 0);
-    s->n_ended = pg_int(ended, 0, 0);
+    *n += pg_int(rows, 0, 0);
+    *ret_pages = pg_int(rows, 0, 1);
+    return ERR_OK;
+}
+
+/* One statement for the whole table would keep the heartbeats waiting. A row that another process
+ * changes meanwhile may be counted twice or not at all. */
+static enum err count_table(struct pg_store *s, enum sql which, int64_t until_ms, int64_t *ret_n)
+{
+    int64_t n = 0, pages = 1;
+
+    for (int64_t page = 0; page < pages; page += COUNT_PAGES) {
+        enum err err = ERR_STORAGE_UNAVAILABLE;
+        if (pg_now_ms() < until_ms)
+            err = count_part(s, which, page, &n, &pages);
+        if (err)
+            return err;
+    }
+    *ret_n = n;
+    return ERR_OK;
+}
+
+enum err pg_count(struct pg_store *s, int64_t until_ms)
+{
+    int64_t n_answers, n_ended;
+    enum err err = count_table(s, SQL_COUNT_ANSWERS, until_ms, &n_answers);
+
+    if (!err)
+        err = count_table(s, SQL_COUNT_ENDED, until_ms, &n_ended);
+    if (err)
+        return err;
+    s->n_answers = n_answers;
+    s->n_ended = n_ended;
     s->must_count = false;
     return ERR_OK;
 }
 
-/* The limit is the server's, and shorter than that of a statement: beyond it, the connection
+/* The server ends a statement that takes too long, before this process would: so the connection
  * remains. */
 void pg_count_again(struct pg_store *s)
 {
@@ -48,7 +81,7 @@ void pg_count_again(struct pg_store *s)
     s->count_ms = pg_now_ms() + COUNT_AGAIN_MS;
     if (pg_run(s, "SET statement_timeout = '1s'", NULL, NULL))
         return;
-    if (!pg_count(s))
+    if (!pg_count(s, pg_now_ms() + COUNT_MS))
         s->count_ms = 0;
     if (s->conn)
         pg_run(s, "SET statement_timeout = 0", NULL, NULL);

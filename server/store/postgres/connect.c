@@ -153,7 +153,7 @@ static enum err configure(struct pg_store *s, size_t host, struct errmsg *why)
 
 static enum err open_session(struct pg_store *s, size_t host, struct errmsg *why)
 {
-    s->until_ms = pg_now_ms() + s->connect_ms;
+    s->until_ms = pg_until_ms(s, s->connect_ms);
     enum err err = pg_dial(s, host, why);
     if (!err)
         err = configure(s, host, why);

@@ -11,13 +11,14 @@
  * epoch waits for such a statement, and if it begins later, its epoch is over.
  *
  * The owner sends a heartbeat every second while it is in service, and before that at most once a
- * second, in front of other statements. A new process takes over if the owner has released the
- * store, or if it has itself seen no heartbeat for PG_LEASE_MS; for GONE_MS if the session of the
- * owner does not exist any more, because the process was killed. Each further host of the URL makes
- * both longer. An owner that lost its session, because the server was restarted, connects again
- * within that time, also if the hosts in front of the right one do not answer: its URL has as many.
- * The new process counts from its own first look, by its own clock: while the server was away, the
- * owner could not send a heartbeat either.
+ * second, in front of other statements. So no statement of a start may read a whole table that
+ * grows with the results. A new process takes over if the owner has released the store, or if it
+ * has itself seen no heartbeat for PG_LEASE_MS; for GONE_MS if the session of the owner does not
+ * exist any more, because the process was killed. Each further host of the URL makes both longer.
+ * An owner that lost its session, because the server was restarted, connects again within that
+ * time, also if the hosts in front of the right one do not answer: its URL has as many. The new
+ * process counts from its own first look, by its own clock: while the server was away, the owner
+ * could not send a heartbeat either.
  *
  * Reads are not restricted: a replaced owner may serve what is stored. */
 #include "store/postgres/postgres.h"

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DROP_ROWS INT64_C(10000) /* per statement */
+
 static bool is_durable(struct store *store)
 {
     (void)store;
@@ -28,10 +30,19 @@ static void set_place(struct pg_store *s)
             *c = '_';
 }
 
+static void begin_close(struct store *store)
+{
+    struct pg_store *s = pg_of(store);
+
+    if (!s->end_ms)
+        s->end_ms = pg_now_ms() + STORE_CLOSE_MS;
+}
+
 static void pg_close(struct store *store)
 {
     struct pg_store *s = pg_of(store);
 
+    begin_close(store);
     pg_release(s);
     PQfinish(s->conn);
     for (size_t i = 0; i < PG_MAX_HOSTS; i++)
@@ -44,6 +55,7 @@ static void pg_close(struct store *store)
 static enum err open_reader(struct store *store, struct store **ret_reader, struct errmsg *why);
 
 static const struct store_driver driver = {
+    .begin_close = begin_close,
     .close = pg_close,
     .is_durable = is_durable,
     .place = place,
@@ -66,6 +78,7 @@ static const struct store_driver driver = {
     .resolve_batch = pg_resolve_batch,
     .resolve_not_taken = pg_resolve_not_taken,
     .resolve_task = pg_resolve_task,
+    .has_outlived = pg_has_outlived,
     .read_batch = pg_read_batch,
     .each_response = pg_each_response,
     .propose_batch = pg_propose_batch,
@@ -132,17 +145,25 @@ static enum err open_reader(struct store *store, struct store **ret_reader, stru
     return ERR_OK;
 }
 
-/* Counts rows for the limits, which reads whole tables, and discards changes recorded for an
- * earlier owner, whose memory is gone. */
+/* Discards changes recorded for an earlier owner, whose memory is gone. */
+static enum err drop_changes(struct pg_store *s)
+{
+    int64_t n = DROP_ROWS;
+    enum err err = ERR_OK;
+
+    while (!err && n == DROP_ROWS)
+        err = pg_write_int(s, &n, SQL_DROP_CHANGES, "i", DROP_ROWS);
+    return err;
+}
+
+/* Each statement is short, however many rows there are: heartbeats are sent between them, so that
+ * no other process takes the store over. */
 static enum err take_stock(struct pg_store *s, struct errmsg *why)
 {
-    int64_t wait_ms = s->wait_ms;
-    enum err err = pg_write(s, NULL, SQL_DROP_CHANGES, "i", INT64_MAX);
+    enum err err = drop_changes(s);
 
-    s->wait_ms = PG_COMMAND_MS;
     if (!err)
-        err = pg_count(s);
-    s->wait_ms = wait_ms;
+        err = pg_count(s, INT64_MAX);
     if (err)
         errmsg_set(why, "PostgreSQL: cannot count the rows");
     return err;

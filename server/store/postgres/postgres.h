@@ -68,6 +68,7 @@ enum sql {
     SQL_RESOLVE_BATCH,
     SQL_NOT_TAKEN,
     SQL_RESOLVE_TASK,
+    SQL_HAS_OUTLIVED,
     SQL_PROPOSE,
     SQL_DROP_PROPOSAL,
     SQL_PROPOSAL_STATE,
@@ -127,6 +128,7 @@ struct pg_store {
     int64_t service_ms;                        /* both, of an owner in service */
     int64_t takeover_ms;                       /* see struct store_options */
     int64_t until_ms;                          /* for all of one host; 0 = not connecting */
+    int64_t end_ms;                            /* for all that is left; 0 = not closing */
     int64_t retry_ms;                          /* no connection is opened before; monotonic */
     char session[ID_TEXT];                     /* marks the connection, to detect a pooler */
     char id[ID_TEXT];                          /* of this opening by an owner, else "" */
@@ -152,7 +154,7 @@ static inline struct pg_store *pg_of(struct store *handle)
     return (struct pg_store *)handle;
 }
 
-#define PG_COMMAND_MS INT64_C(600000) /* that of a command, a migration, a count */
+#define PG_COMMAND_MS INT64_C(600000) /* that of a command, a migration */
 #define PG_FIRST_MS   INT64_C(10000)  /* for one host of a command; to read before the service */
 #define PG_LEASE_MS   INT64_C(5000)   /* an owner whose last heartbeat is older may be replaced */
 
@@ -160,6 +162,9 @@ static inline struct pg_store *pg_of(struct store *handle)
 
 /* Returns the time of the monotonic clock. */
 int64_t pg_now_ms(void);
+
+/* Returns when what begins now, and may take that long, must have ended. */
+int64_t pg_until_ms(const struct pg_store *s, int64_t within_ms);
 
 /* Sets a message of the server or of libpq, as one line. No-op if `why` is NULL. */
 void pg_explain(struct errmsg *why, const char *message);
@@ -343,6 +348,7 @@ enum err pg_resolve_batch(struct store *, int64_t, const char *, int64_t);
 enum err pg_resolve_not_taken(struct store *, const char *, int64_t);
 enum err pg_resolve_task(struct store *, const char *, const struct store_end *,
                          const struct result *);
+enum err pg_has_outlived(struct store *, int64_t, int64_t, bool *);
 enum err pg_propose_batch(struct store *, const char *, const char *);
 enum err pg_drop_proposal(struct store *, int64_t, const char *);
 enum err pg_proposal_state(struct store *, const char *, enum store_proposal_state *);
@@ -385,8 +391,9 @@ struct pg_answer pg_answer_of(const struct pg_store *s, const struct result *kee
 #define PG_ANSWER(a)                                                                               \
     (a).key, (a).domain, (a).body, (a).code, (a).detail, (a).charged, (a).fetched_ms, (a).expires_ms
 
-/* Counts the rows for the limits. */
-enum err pg_count(struct pg_store *s);
+/* Counts the rows for the limits, in short statements, between which heartbeats are sent. Begins
+ * none after `until_ms`, and returns ERR_STORAGE_UNAVAILABLE. */
+enum err pg_count(struct pg_store *s, int64_t until_ms);
 
 /* The same in service, if the numbers may be too high: called before rows are deleted. A count that
  * takes too long is given up, and not tried again for an hour. Until then, rows that another

@@ -56,6 +56,24 @@ enum err pg_resolve_task(struct store *store, const char *tracking_id, const str
     return pg_must_change(err, pg_int(rows, 0, 1));
 }
 
+/* A store that has reached its limit stays near it: few rows are deleted beyond it, and few tasks
+ * of unknown outcome are opened again. */
+static bool is_full(const struct pg_store *s)
+{
+    return s->n_ended >= (int64_t)(s->max_ended - s->max_ended / 10);
+}
+
+enum err pg_has_outlived(struct store *store, int64_t batch, int64_t wall_ms, bool *ret_outlived)
+{
+    struct pg_store *s = pg_of(store);
+    autorows PGresult *rows = NULL;
+    enum err err = pg_query(s, &rows, SQL_HAS_OUTLIVED, "ii", batch, wall_ms);
+
+    if (!err)
+        *ret_outlived = is_full(s) && pg_int(rows, 0, 0) != 0;
+    return err;
+}
+
 /* ---- proposals ---- */
 
 enum err pg_propose_batch(struct store *store, const char *tracking_id, const char *batch_id)

@@ -61,6 +61,11 @@
 #define SET_OUTCOME                                                                                \
     "UPDATE tasks SET outcome = $3, task_id = $4, code = $5, detail = $6, ended_ms = $7 WHERE "
 
+/* The tasks that are deleted first. */
+#define FIRST_ENDED                                                                                \
+    "FROM tasks t JOIN batches b ON b.number = t.batch WHERE t.outcome IS NOT NULL"                \
+    " AND t.ended_ms >= 0 AND b.state = 'over' ORDER BY t.ended_ms LIMIT "
+
 /* Stores the result in the parameters key to expires, unless the key is NULL. A failure replaces no
  * result. */
 #define KEEP(key, domain, body, code, detail, charged, fetched, expires, rows, and)                \
@@ -85,6 +90,12 @@
 #define CONTAINS(column, parameter)                                                                \
     "strpos(lower(encode(" column ", 'escape') COLLATE \"C\"),"                                    \
     " lower(encode(convert_to(" parameter ", 'UTF8'), 'escape') COLLATE \"C\")) > 0"
+
+/* A part of a table: of its pages, those from $1 on and before $2. They are read in their order,
+ * without the rest of the table. */
+#define IN_PAGES                                                                                   \
+    "ctid >= ('(' || $1::bigint || ',0)')::tid AND ctid < ('(' || $2::bigint || ',0)')::tid"
+#define PAGES(table) "pg_relation_size('" table "') / current_setting('block_size')::bigint"
 
 /* clang-format off */
 const char *const pg_statements[SQL_STATEMENTS] = {
@@ -215,12 +226,12 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         " AND EXISTS(SELECT FROM tasks WHERE batch = $2)),"
         " dropped AS (DELETE FROM batches WHERE number = $2 AND " MAY
         " AND NOT EXISTS(SELECT FROM tasks WHERE batch = $2)) " COUNT_OF("ended"),
-    [SQL_COUNT_ENDED] = "SELECT count(*) FROM tasks WHERE outcome IS NOT NULL AND ended_ms >= 0",
+    [SQL_COUNT_ENDED] =
+        "SELECT count(*), " PAGES("tasks") " FROM tasks WHERE " IN_PAGES
+        " AND outcome IS NOT NULL AND ended_ms >= 0",
     [SQL_DROP_ENDED] =
-        LEAD "dropped AS (DELETE FROM tasks WHERE tracking_id IN (SELECT t.tracking_id FROM tasks t"
-        " JOIN batches b ON b.number = t.batch WHERE t.outcome IS NOT NULL"
-        " AND t.ended_ms >= 0 AND b.state = 'over' ORDER BY t.ended_ms LIMIT $2)"
-        " AND " MAY " RETURNING tracking_id, batch),"
+        LEAD "dropped AS (DELETE FROM tasks WHERE tracking_id IN"
+        " (SELECT t.tracking_id " FIRST_ENDED "$2) AND " MAY " RETURNING tracking_id, batch),"
         " emptied AS (DELETE FROM batches WHERE number IN (SELECT batch FROM dropped)"
         " AND NOT EXISTS(SELECT FROM tasks t WHERE t.batch = number"
         " AND t.tracking_id NOT IN (SELECT tracking_id FROM dropped))) " COUNT_OF("dropped"),
@@ -281,6 +292,9 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         LEAD "ended AS (" SET_OUTCOME "tracking_id = $2 AND outcome = 'unknown' AND " MAY
         " RETURNING 1), " KEEP("$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "ended", "")
         DONE_IF(EXISTS("ended") " OR " HAS_ENDED) ", " NEW_ROWS,
+    [SQL_HAS_OUTLIVED] =
+        "SELECT NOT EXISTS(SELECT FROM batches WHERE number = $1)"
+        " AND coalesce((SELECT t.ended_ms " FIRST_ENDED "1) > $2, false)",
     [SQL_PROPOSE] =
         LEAD "proposed AS (INSERT INTO proposals(batch, batch_id) SELECT t.batch, $3 FROM tasks t"
         " JOIN batches b ON b.number = t.batch WHERE t.tracking_id = $2 AND " IS_LOST
@@ -359,7 +373,8 @@ const char *const pg_statements[SQL_STATEMENTS] = {
     [SQL_FIND_ANSWER] =
         "SELECT key, body, code, detail, charged, fetched_ms, expires_ms"
         " FROM answers WHERE key = $1",
-    [SQL_COUNT_ANSWERS] = "SELECT count(*) FROM answers",
+    [SQL_COUNT_ANSWERS] =
+        "SELECT count(*), " PAGES("answers") " FROM answers WHERE " IN_PAGES,
     [SQL_DROP_OLDEST] =
         LEAD "dropped AS (DELETE FROM answers WHERE " MAY " AND key IN"
         " (SELECT key FROM answers ORDER BY expires_ms LIMIT $2) RETURNING 1) "
@@ -393,7 +408,8 @@ const char *const pg_statements[SQL_STATEMENTS] = {
         ", changed AS (UPDATE batches SET response = NULL WHERE response IS NOT NULL AND "
         CONTAINS("response", "$2") " AND " MAY " RETURNING 1) " COUNT_OF("changed"),
     [SQL_DROP_CHANGES] =
-        LEAD "dropped AS (DELETE FROM forgotten WHERE seq <= $2 AND " MAY " RETURNING 1) "
+        LEAD "dropped AS (DELETE FROM forgotten WHERE " MAY " AND seq IN"
+        " (SELECT seq FROM forgotten ORDER BY seq LIMIT $2) RETURNING 1) "
         COUNT_OF("dropped"),
     [SQL_COUNT_CHANGES] = "SELECT count(*) FROM forgotten",
 };

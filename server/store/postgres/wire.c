@@ -24,6 +24,13 @@ int64_t pg_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t pg_until_ms(const struct pg_store *s, int64_t within_ms)
+{
+    int64_t until_ms = pg_now_ms() + within_ms;
+
+    return s->end_ms && s->end_ms < until_ms ? s->end_ms : until_ms;
+}
+
 void pg_clear(PGresult **rows)
 {
     PQclear(*rows);
@@ -154,7 +161,7 @@ static enum err end(struct pg_store *s, PGresult *rows, PGresult **ret_rows, str
 enum err pg_run(struct pg_store *s, const char *sql, PGresult **ret_rows, struct errmsg *why)
 {
     PGresult *rows = NULL;
-    int64_t until_ms = s->until_ms ? s->until_ms : pg_now_ms() + s->wait_ms;
+    int64_t until_ms = s->until_ms ? s->until_ms : pg_until_ms(s, s->wait_ms);
 
     if (PQsendQuery(s->conn, sql))
         rows = receive(s->conn, until_ms);
@@ -171,7 +178,7 @@ static enum err broken(struct pg_store *s, struct errmsg *why)
 /* If the server has rejected a row, pg_copy_end() returns the error. */
 enum err pg_copy_bytes(struct pg_store *s, const char *bytes, size_t len, struct errmsg *why)
 {
-    int64_t until_ms = pg_now_ms() + s->wait_ms;
+    int64_t until_ms = pg_until_ms(s, s->wait_ms);
     int rc;
 
     while ((rc = PQputCopyData(s->conn, bytes, (int)len)) == 0)
@@ -182,7 +189,7 @@ enum err pg_copy_bytes(struct pg_store *s, const char *bytes, size_t len, struct
 
 enum err pg_copy_end(struct pg_store *s, struct errmsg *why)
 {
-    int64_t until_ms = pg_now_ms() + s->wait_ms;
+    int64_t until_ms = pg_until_ms(s, s->wait_ms);
     int rc;
 
     while ((rc = PQputCopyEnd(s->conn, NULL)) == 0)
@@ -265,7 +272,7 @@ static enum err execute(struct pg_store *s, PGresult **ret_rows, enum sql which,
 {
     char name[24];
     PGresult *rows = NULL;
-    int64_t until_ms = pg_now_ms() + s->wait_ms;
+    int64_t until_ms = pg_until_ms(s, s->wait_ms);
 
     /* another client, whose session a pooler may give this one, has other names */
     snprintf(name, sizeof name, "s%d_%.8s", (int)which, s->session);

@@ -23,6 +23,9 @@ struct question_book {
     int64_t forgotten_wall_ms, forgotten_ms;
     bool is_refreshed; /* without a caller, at some time */
     int64_t newest_ms; /* wall time: when the newest result was fetched that a caller received */
+    /* The last result that a caller received before it was in the store: when it was fetched, by
+     * wall time (0 = there was none), and when it was received. */
+    int64_t exposed_wall_ms, exposed_ms;
 };
 
 struct task_book {

@@ -146,6 +146,10 @@ static void check_result(struct request_book *request, const struct result *resu
     request->was_stored = books_stored_ms(request->question) >= result->fetched_ms;
     if (!request->was_stored && !was_deleted && !slow_calls_are_suspect())
         trace_fail("a result was returned that is not durable");
+    if (!request->was_stored && !was_deleted) {
+        question->exposed_wall_ms = result->fetched_ms;
+        question->exposed_ms = flow_now_ms();
+    }
     if (request->asked_ms >= question->forgotten_ms &&
         result->fetched_ms < question->forgotten_wall_ms)
         trace_fail("a deleted result was returned");
@@ -192,7 +196,7 @@ static void answered(struct caller *caller, const struct outcome *outcome)
 
 /* Returns whether the lookup for which the request waits has ended too long ago. While a read
  * waits, that is not known. An earlier lookup may have ended while the request was looking into the
- * store, and then it waits for the last one. */
+ * store, and then it waits for the last one, whose task may still be in the queue. */
 static bool is_kept_waiting(const struct request_book *request)
 {
     const struct task_book *last = NULL;
@@ -201,7 +205,8 @@ static bool is_kept_waiting(const struct request_book *request)
         if (books.tasks[i].question == request->question)
             last = &books.tasks[i];
     return last && last->has_ended && !slow_calls_read_waits() &&
-           request->asked_ms < last->ended_ms && flow_now_ms() > last->ended_ms + JOURNAL_SLOW_MS;
+           engine_status(flow.engine).queue_tasks == 0 && request->asked_ms < last->ended_ms &&
+           flow_now_ms() > last->ended_ms + JOURNAL_SLOW_MS;
 }
 
 void oracle_check(void)
@@ -237,8 +242,30 @@ void oracle_start(const struct oracle_options *options)
     ledger_watch(flow.upstream, created);
 }
 
+/* A call that marks a batch as resubmitted may also repeat an intent that failed: then it pays for
+ * nothing. */
+static bool is_intent(const struct store_call *call)
+{
+    return strcmp(store_call_name(call), "begin_batch") == 0 ||
+           strcmp(store_call_name(call), "sending") == 0;
+}
+
+/* Returns whether a caller has received a result that is still not in the store, nor deleted. */
+static bool is_exposed(size_t i)
+{
+    const struct question_book *question = &books.questions[i];
+
+    return question->exposed_wall_ms && !question->n_deleting &&
+           question->deleted_ms < question->exposed_ms &&
+           books_stored_ms(i) < question->exposed_wall_ms;
+}
+
 void oracle_posted(const struct store_call *call)
 {
+    for (size_t i = 0; i < books.options->n_domains && is_intent(call); i++)
+        if (is_exposed(i))
+            trace_fail("an intent follows a result of %s that was returned and is not stored",
+                       books.options->domains[i]);
     books_add_call(call);
 }
 
@@ -328,7 +355,7 @@ void oracle_restarted(void)
         if (question->n_deleting)
             question->deleted_ms = flow_now_ms();
         question->n_deleting = 0;
-        question->newest_ms = 0; /* what was not durable is lost */
+        question->newest_ms = question->exposed_wall_ms = 0; /* what was not durable is lost */
     }
     for (size_t i = 0; i < books.n_tasks; i++)
         reread(&books.tasks[i]);

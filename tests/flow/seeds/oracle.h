@@ -8,7 +8,8 @@
  *   asked for a newer result.
  * - Nothing is sent during a pause, or after all callers have left.
  * - What the upstream has created is never recorded as not created.
- * - A result that a caller received is in the store, or the store was known to be unavailable.
+ * - A result that a caller received is in the store, or the store was known to be unavailable. Then
+ *   nothing is paid for until it is in the store.
  * - At the end nothing waits, every created task has ended in the store, and the credits in the
  *   store are those in memory, and those of the tasks that were not refunded. */
 #ifndef SEEDS_ORACLE_H

@@ -63,13 +63,24 @@ static void add_batch(void *arg, const struct store_batch *batch)
     }
 }
 
-/* Returns whether the task of another lookup of the question was created, too. */
-static bool has_rival(const struct task_book *task)
+/* Returns when the task ended for the last time: what was unknown may have been found again. */
+static int64_t over_ms(const struct task_book *task)
 {
-    for (size_t i = 0; i < books.n_tasks; i++)
-        if (&books.tasks[i] != task && books.tasks[i].question == task->question &&
-            books.tasks[i].n_created)
+    const struct task_row row = books_row(task->tracking_id);
+
+    return row.is_known ? row.ended_ms : task->ended_ms; /* it may never have been written */
+}
+
+/* Returns whether another lookup of the question was in flight when the task ended: one is until
+ * its own end is durable, or the store is known to be unavailable. */
+static bool had_rival(const struct task_book *task, int64_t ended_ms)
+{
+    for (size_t i = 0; i < books.n_tasks; i++) {
+        const struct task_book *other = &books.tasks[i];
+        if (other != task && other->question == task->question &&
+            over_ms(other) + JOURNAL_SLOW_MS >= ended_ms)
             return true;
+    }
     return false;
 }
 
@@ -78,7 +89,7 @@ static bool has_rival(const struct task_book *task)
 static void check_given_up(const struct task_book *task, const struct task_row *row)
 {
     if (row->state == STORE_UNKNOWN && row->is_accepted &&
-        row->err == ERR_UPSTREAM_OUTCOME_UNKNOWN && !has_rival(task))
+        row->err == ERR_UPSTREAM_OUTCOME_UNKNOWN && !had_rival(task, row->ended_ms))
         trace_fail("task %s was given up, although its batch id is known", task->tracking_id);
 }
 

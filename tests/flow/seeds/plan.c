@@ -148,6 +148,7 @@ static void start(uint64_t seed)
     slow_calls_set(&(struct slow_profile){0});
     slow_calls_break_until(0);
     oracle_start(&plan.options);
+    plan_start_others();
     plan_take_calls();
 }
 

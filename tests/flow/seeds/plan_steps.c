@@ -266,70 +266,6 @@ static void step_race(void)
     delete (domain);
 }
 
-/* ---- other processes ---- */
-
-static struct other_deletion {
-    int n_left; /* of the two times that it deletes; the first one is not confirmed */
-    size_t domain;
-    int64_t since_wall_ms;
-} deletions[WEAK_NEWS];
-
-static void other_deletes(size_t domain)
-{
-    trace_add("another process deletes %s", name_of(domain));
-    if (store_forget_key(flow.store, books.questions[domain].key))
-        trace_fail("another process cannot delete");
-    weak_store_note_change(flow.store, books.questions[domain].key);
-}
-
-/* As `emailsd forget` does, it deletes again what was only in memory at first. */
-void plan_note_confirmed(void)
-{
-    for (size_t i = 0; i < WEAK_NEWS && !weak_store_unconfirmed(flow.store); i++) {
-        struct other_deletion *deletion = &deletions[i];
-        if (deletion->n_left == 0)
-            continue;
-        if (--deletion->n_left > 0)
-            other_deletes(deletion->domain);
-        else
-            oracle_deleted(deletion->domain, deletion->since_wall_ms);
-    }
-}
-
-static void step_other_deletes(void)
-{
-    size_t domain = any_domain();
-
-    if (plan.n_news + 2 > WEAK_NEWS)
-        return;
-    deletions[plan.n_news] = (struct other_deletion){2, domain, engine_clock(flow.engine)->wall_ms};
-    plan.n_news += 2;
-    oracle_deleting(domain);
-    other_deletes(domain);
-}
-
-/* The operator has found out that an unknown task was never created. */
-static void step_not_taken(void)
-{
-    for (size_t i = 0; i < books.n_tasks && plan.n_news < WEAK_NEWS; i++) {
-        const struct task_book *task = &books.tasks[i];
-        struct task_row row = books_row(task->tracking_id);
-        if (task->n_created || row.state != STORE_UNKNOWN || !plan_happens(50))
-            continue;
-        deletions[plan.n_news++].n_left = 0;
-        trace_add("task %s was not taken", task->tracking_id);
-        if (store_resolve_not_taken(flow.store, task->tracking_id,
-                                    engine_clock(flow.engine)->wall_ms))
-            trace_fail("the operator cannot resolve a task");
-        weak_store_note_not_taken(
-            flow.store,
-            &(struct store_not_taken){.key = books.questions[task->question].key,
-                                      .lookup_id = task->lookup_id,
-                                      .client = row.account,
-                                      .day = engine_clock(flow.engine)->wall_ms / DAY_MS});
-    }
-}
-
 /* ---- the operator ---- */
 
 static void step_pause(void)
@@ -360,8 +296,8 @@ static void start_again(void)
     flow.start_may_fail = false;
     weak_store_lose_all(flow.store, false);
     inbox_run_all(flow.inbox);
-    memset(deletions, 0, sizeof deletions);
     oracle_restarted();
+    plan_continue_others();
     plan_take_calls();
 }
 
@@ -402,7 +338,7 @@ void plan_step(void)
         {8, plan_watch},        {14, step_upstream_fails}, {2, step_balance},
         {3, plan_notify},       {4, plan_find_late},       {7, step_store},
         {10, step_one_call},    {6, step_evict},           {4, step_race},
-        {5, step_store_breaks}, {2, step_other_deletes},   {2, step_not_taken},
+        {5, step_store_breaks}, {2, plan_other_deletes},   {2, plan_not_taken},
         {2, step_pause},        {2, step_reload},          {5, step_kill},
         {2, step_restart},
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan_steps.h - the steps of a plan. Private to the plan_*.c. */
+/* plan_steps.h - the steps of a plan. Private to plan.c and plan_*.c. */
 #ifndef SEEDS_PLAN_STEPS_H
 #define SEEDS_PLAN_STEPS_H
 
@@ -21,7 +21,6 @@ struct plan {
     size_t n_calls;      /* of the engine, posted so far */
     size_t n_watches;    /* the same, in plan_watch.c */
     size_t n_calls_open; /* that have not returned */
-    int n_news;          /* records of another process */
     bool has_notify_url;
 };
 
@@ -38,8 +37,13 @@ void plan_advance(int64_t ms);
 /* Takes the calls of a new engine. */
 void plan_take_calls(void);
 
-/* After each event: what another process has deleted may be confirmed. */
+/* In plan_others.c: two steps, in which another process deletes a result, or refunds tasks. Before
+ * the first step; after each event: a deletion may be confirmed; after each restart. */
+void plan_other_deletes(void);
+void plan_not_taken(void);
+void plan_start_others(void);
 void plan_note_confirmed(void);
+void plan_continue_others(void);
 
 /* A caller asks about that domain. */
 void plan_ask(size_t domain);
