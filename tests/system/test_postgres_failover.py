@@ -30,8 +30,7 @@ def test_promoted_standby_is_used_after_the_primary_is_lost(testbed, sim, pair, 
     primary, standby = pair
     folders = [primary.folder, standby.folder] if primary_is_first else [standby.folder, primary.folder]
     daemon = testbed.daemon(sim, "--store", f"postgresql:///postgres?host={','.join(folders)}&user=postgres")
-    known = daemon.lookup("known.com")
-    assert known.status == 200
+    known = await_paid_lookup(daemon, "known.com")
     eventually(standby.has_all)
     primary.stop()
     assert daemon.lookup("milvali.com").problem(503, "storage-unavailable")["charged"] == "no"
@@ -47,7 +46,7 @@ def test_commits_wait_for_a_synchronous_standby_that_is_away(testbed, sim, pair)
     primary, standby = pair
     store = Store(primary, "emailsd")
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     primary.query_text("ALTER SYSTEM SET synchronous_standby_names = '*'")
     primary.query_text("SELECT pg_reload_conf()")
     eventually(lambda: primary.query("SELECT sync_state FROM pg_stat_replication") == [["sync"]])

@@ -109,7 +109,7 @@ def test_stop_waits_for_a_server_that_is_away(testbed, sim, network):
 @pytest.mark.parametrize("fault", ["close_port", "be_silent"])
 def test_server_that_is_away_stops_paid_lookups_until_it_is_back(testbed, sim, network, fault):
     daemon = testbed.daemon(sim, *network.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     getattr(network.proxy, fault)()
     expect_unavailable(daemon, "milvali.com")
     expect_away(daemon, known)
@@ -166,7 +166,7 @@ def test_request_keeps_its_deadline_while_the_server_is_silent(testbed, sim, net
 
 def test_second_fault_while_connecting_changes_nothing(testbed, sim, network):
     daemon = testbed.daemon(sim, *network.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     network.proxy.be_silent()
     network.proxy.await_accepted(2)
     network.proxy.close_port()
@@ -184,7 +184,7 @@ def test_second_fault_while_connecting_changes_nothing(testbed, sim, network):
 def test_statement_without_a_reply_ends_after_its_limit(testbed, sim, network, direction):
     """The connection is closed and replaced; whether the statement was executed does not matter."""
     daemon = testbed.daemon(sim, *network.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     before = network.proxy.n_accepted
     network.proxy.freeze(direction)
     waiting = daemon.park("milvali.com")
@@ -250,7 +250,7 @@ def test_killed_after_the_reply_to_a_batch_id_was_lost_resumes(testbed, sim, net
 def test_stopped_server_is_used_again_after_its_start(testbed, sim, own, schema, number):
     store = Store(own, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     own.stop(number)
     expect_unavailable(daemon, "milvali.com")
     expect_away(daemon, known)
@@ -276,7 +276,7 @@ def configure(server, setting):
 def test_read_only_server_stops_paid_lookups(testbed, sim, own, schema):
     store = Store(own, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     configure(own, "SET default_transaction_read_only = on")
     expect_away(daemon, known)
     expect_unavailable(daemon, "milvali.com")
@@ -291,7 +291,7 @@ def test_missing_privilege_stops_paid_lookups(testbed, sim, own, schema):
     own.query_text("CREATE ROLE plain LOGIN; GRANT CREATE ON DATABASE postgres TO plain")
     store = Store(own, schema)
     daemon = testbed.daemon(sim, "--store", own.url.replace("user=postgres", "user=plain"), "--store-schema", schema)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     own.query_text(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM plain;"
                    f" GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO plain")
     expect_unavailable(daemon, "milvali.com")
@@ -306,7 +306,7 @@ def test_commit_that_did_not_wait_for_the_standby_is_not_relied_on(testbed, sim,
     """The standby is away: commits wait for it, until the operator cancels them. Then they succeed with a warning."""
     store = Store(own, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     configure(own, "SET synchronous_standby_names = 'nowhere'")
     commits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     eventually(lambda: own.query(f"SELECT pid {commits}"))  # a heartbeat: from now on, each commit waits
@@ -342,7 +342,7 @@ def test_full_disk_of_the_server_stops_paid_lookups(testbed, sim, own, space):
     own.url = own.url.replace("///postgres", "///small")
     store = Store(own, "emailsd")
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     space.fill()
     numbers = iter(range(1000))  # the pages of the tables have some room left
     eventually(lambda: daemon.lookup(f"number{next(numbers)}.com").status == 503)
@@ -362,7 +362,7 @@ def test_full_disk_of_the_server_stops_paid_lookups(testbed, sim, own, space):
 def test_replaced_owner_pays_for_nothing_and_is_not_ready(testbed, sim, shared, schema):
     store = Store(shared, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = await_paid_lookup(daemon, "known.com")
     shared.query_text(f"UPDATE {schema}.leadership SET epoch = epoch + 1, leader = 'another'")
     eventually(lambda: checks(daemon)["store"] == "lost")
     assert "another process" in daemon.get("/readyz").problem(503, "storage-unavailable")["detail"]
