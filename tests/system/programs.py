@@ -232,6 +232,10 @@ class Daemon(Program):
     def lookup(self, domain, headers=None, method="GET", **parameters):
         return self.request(method, self.question(domain, **parameters), headers)
 
+    def await_result(self, domain):
+        """Repeats a lookup until it succeeds."""
+        return eventually(lambda: (answer := self.lookup(domain)).status == 200 and answer)
+
     @staticmethod
     def question(domain, **parameters):
         return "/emails?" + urllib.parse.urlencode({"domain": domain, **parameters})

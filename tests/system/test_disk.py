@@ -15,7 +15,6 @@ import pytest
 from reconciliation import await_recorded, breaches, drain, inspect, read_journal
 from programs import HOUR_MS, run_to_end
 from tracing import Tracing, can_trace, thread_of
-from waiting import eventually
 
 DISK_KIB = 2048
 
@@ -77,10 +76,6 @@ def expect_storage_unavailable(daemon, domain):
     assert int(answer.header("Retry-After")) >= 1
 
 
-def await_paid_lookup(daemon, domain):
-    return eventually(lambda: (answer := daemon.lookup(domain)).status == 200 and answer)
-
-
 def assert_reconciled(sim, store):
     assert not breaches(sim.ledger(), read_journal(store))
 
@@ -97,7 +92,7 @@ def test_d1_full_disk_stops_paid_lookups_and_serves_hits(disk, start, sim, store
         assert daemon.lookup("known.com").body == known.body
     assert sim.calls()["submit"] == 1
     disk.free()
-    await_paid_lookup(daemon, "first.com")
+    daemon.await_result("first.com")
     daemon.stop()
     assert_reconciled(sim, store)
 
@@ -122,7 +117,7 @@ def test_d2_unwritten_batch_id_is_kept_until_the_disk_works(disk, start, sim, st
     expect_storage_unavailable(daemon, "example.org")
     assert sim.calls()["submit"] == 1
     disk.free()
-    await_paid_lookup(daemon, "example.org")
+    daemon.await_result("example.org")
     daemon.kill()
     assert_reconciled(sim, store)
     assert start().lookup("milvali.com").body == answer.body
@@ -169,7 +164,7 @@ def test_d2_batch_id_that_a_kill_has_lost_is_resolved_by_hand(disk, start, sim, 
     [paid] = sim.ledger()
     run = run_to_end("resolve", lost["tracking_id"], "--batch", paid["batch_id"], "--store", f"sqlite:{store}")
     assert run.returncode == 0, run
-    assert await_paid_lookup(daemon, "milvali.com").json()["emails"] == answer.json()["emails"]
+    assert daemon.await_result("milvali.com").json()["emails"] == answer.json()["emails"]
     daemon.stop()
     assert len(sim.ledger()) == 1
     assert_reconciled(sim, store)
@@ -194,8 +189,8 @@ def test_d3_unwritten_result_is_served_and_fetched_again(disk, start, sim, store
     disk.free()
     if killed:
         daemon = start()
-    assert await_paid_lookup(daemon, "milvali.com").json()["emails"] == answer.json()["emails"]
-    await_paid_lookup(daemon, "example.org")
+    assert daemon.await_result("milvali.com").json()["emails"] == answer.json()["emails"]
+    daemon.await_result("example.org")
     drain(store)
     daemon.stop()
     assert len(sim.ledger()) == 2
@@ -260,7 +255,7 @@ def test_disk_failure_stops_paid_lookups_until_the_disk_works(plain, sim, faults
         expect_storage_unavailable(plain, "milvali.com")
         assert plain.lookup("known.com").body == known.body
         assert sim.calls()["submit"] == 1
-    answer = await_paid_lookup(plain, "milvali.com")
+    answer = plain.await_result("milvali.com")
     plain.kill()
     journal = read_journal(plain.log.with_suffix(".db"))
     assert not breaches(sim.ledger(), journal)
@@ -292,7 +287,7 @@ def test_d6_short_write_is_a_failed_write(plain, sim):
     assert plain.lookup("known.com").body == known.body
     assert sim.calls()["submit"] == 1
     resource.prlimit(plain.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    await_paid_lookup(plain, "milvali.com")
+    plain.await_result("milvali.com")
     plain.kill()
     assert_reconciled(sim, store)
 
@@ -307,4 +302,4 @@ def test_store_locked_by_another_program_stops_paid_lookups(plain, sim):
     waiting.read().problem(503, "storage-unavailable")
     assert sim.calls()["submit"] == 1
     other.close()
-    await_paid_lookup(plain, "milvali.com")
+    plain.await_result("milvali.com")

@@ -15,10 +15,6 @@ def pair():
     primary.close()
 
 
-def await_paid_lookup(daemon, domain):
-    eventually(lambda: daemon.lookup(domain).status == 200)
-
-
 def assert_reconciled(sim, daemon, store):
     drain(store)
     daemon.stop()
@@ -30,15 +26,14 @@ def test_promoted_standby_is_used_after_the_primary_is_lost(testbed, sim, pair, 
     primary, standby = pair
     folders = [primary.folder, standby.folder] if primary_is_first else [standby.folder, primary.folder]
     daemon = testbed.daemon(sim, "--store", f"postgresql:///postgres?host={','.join(folders)}&user=postgres")
-    known = daemon.lookup("known.com")
-    assert known.status == 200
+    known = daemon.await_result("known.com")
     eventually(standby.has_all)
     primary.stop()
     assert daemon.lookup("milvali.com").problem(503, "storage-unavailable")["charged"] == "no"
     assert daemon.lookup("known.com").body == known.body
     assert daemon.get("/readyz").status == 200
     standby.promote()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     assert_reconciled(sim, daemon, Store(standby, "emailsd"))
     assert len(sim.ledger()) == 2
 
@@ -47,16 +42,16 @@ def test_commits_wait_for_a_synchronous_standby_that_is_away(testbed, sim, pair)
     primary, standby = pair
     store = Store(primary, "emailsd")
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     primary.query_text("ALTER SYSTEM SET synchronous_standby_names = '*'")
     primary.query_text("SELECT pg_reload_conf()")
     eventually(lambda: primary.query("SELECT sync_state FROM pg_stat_replication") == [["sync"]])
-    await_paid_lookup(daemon, "synchronous.com")
+    daemon.await_result("synchronous.com")
     standby.stop()
     assert daemon.lookup("milvali.com").problem(503, "storage-unavailable")["charged"] == "no"
     assert daemon.lookup("known.com").body == known.body
     assert len(sim.ledger()) == 2
     standby.start()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     assert_reconciled(sim, daemon, store)
     assert len(sim.ledger()) == 3

@@ -66,10 +66,6 @@ def expect_unavailable(daemon, domain, **parameters):
     assert daemon.lookup(domain, **parameters).problem(503, "storage-unavailable")["charged"] == "no"
 
 
-def await_paid_lookup(daemon, domain):
-    return eventually(lambda: (answer := daemon.lookup(domain)).status == 200 and answer)
-
-
 def expect_away(daemon, known):
     """The store cannot be used: results in memory are served, and probes succeed."""
     eventually(lambda: checks(daemon)["store"] == "unavailable")
@@ -109,7 +105,7 @@ def test_stop_waits_for_a_server_that_is_away(testbed, sim, network):
 @pytest.mark.parametrize("fault", ["close_port", "be_silent"])
 def test_server_that_is_away_stops_paid_lookups_until_it_is_back(testbed, sim, network, fault):
     daemon = testbed.daemon(sim, *network.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     getattr(network.proxy, fault)()
     expect_unavailable(daemon, "milvali.com")
     expect_away(daemon, known)
@@ -117,7 +113,7 @@ def test_server_that_is_away_stops_paid_lookups_until_it_is_back(testbed, sim, n
     eventually(lambda: "event=store_disconnected reason=" in daemon.stderr())
     assert sim.calls()["submit"] == 1
     network.proxy.thaw() if fault == "be_silent" else network.proxy.listen()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     eventually(lambda: checks(daemon)["store"] == "usable")
     eventually(lambda: daemon.metric("emailsd_store_connected") == 1)
     eventually(lambda: "event=store_connected" in daemon.stderr())
@@ -135,7 +131,7 @@ def test_waiting_callers_get_their_results_although_the_server_is_away(testbed, 
     assert paid.read().status == 200
     assert sim.calls()["submit"] == 1
     network.proxy.listen()
-    await_paid_lookup(daemon, "other.com")
+    daemon.await_result("other.com")
     finish(daemon, sim, network.store)
 
 
@@ -160,20 +156,20 @@ def test_request_keeps_its_deadline_while_the_server_is_silent(testbed, sim, net
     waiting = daemon.park("milvali.com", wait=1)
     waiting.read().problem(503, "storage-unavailable")
     network.proxy.thaw()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     finish(daemon, sim, network.store)
 
 
 def test_second_fault_while_connecting_changes_nothing(testbed, sim, network):
     daemon = testbed.daemon(sim, *network.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     network.proxy.be_silent()
     network.proxy.await_accepted(2)
     network.proxy.close_port()
     expect_away(daemon, known)
     network.proxy.thaw()
     network.proxy.listen()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     finish(daemon, sim, network.store)
 
 
@@ -184,7 +180,7 @@ def test_second_fault_while_connecting_changes_nothing(testbed, sim, network):
 def test_statement_without_a_reply_ends_after_its_limit(testbed, sim, network, direction):
     """The connection is closed and replaced; whether the statement was executed does not matter."""
     daemon = testbed.daemon(sim, *network.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     before = network.proxy.n_accepted
     network.proxy.freeze(direction)
     waiting = daemon.park("milvali.com")
@@ -193,7 +189,7 @@ def test_statement_without_a_reply_ends_after_its_limit(testbed, sim, network, d
     assert sim.calls()["submit"] == 1
     network.proxy.thaw()
     waiting.read()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     finish(daemon, sim, network.store)
 
 
@@ -208,7 +204,7 @@ def test_lost_reply_to_an_intent_sends_nothing_and_refunds(testbed, sim, network
     assert lost.is_set()
     assert answer.problem(503, "storage-unavailable")["charged"] == "no"
     assert sim.ledger() == []
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     assert len(sim.ledger()) == 1
     finish(daemon, sim, network.store)
     assert [row["credits"] for row in network.store.rows("accounts")] == [1]
@@ -222,7 +218,7 @@ def test_fact_whose_confirmation_is_lost_is_written_again(testbed, sim, network,
     lost = network.proxy.lose_reply(which, cuts)
     assert daemon.lookup("milvali.com").status == 200
     assert lost.wait(PATIENCE_S)
-    await_paid_lookup(daemon, "other.com")
+    daemon.await_result("other.com")
     finish(daemon, sim, network.store)
     assert len(sim.ledger()) == 2
     assert len(network.store.rows("answers")) == 2
@@ -250,12 +246,12 @@ def test_killed_after_the_reply_to_a_batch_id_was_lost_resumes(testbed, sim, net
 def test_stopped_server_is_used_again_after_its_start(testbed, sim, own, schema, number):
     store = Store(own, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     own.stop(number)
     expect_unavailable(daemon, "milvali.com")
     expect_away(daemon, known)
     own.start()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     finish(daemon, sim, store)
 
 
@@ -264,7 +260,7 @@ def test_terminated_sessions_are_replaced(testbed, sim, shared, schema):
     daemon = testbed.daemon(sim, *store.flags)
     for i in range(3):
         shared.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'emailsd'")
-        await_paid_lookup(daemon, f"number{i}.com")
+        daemon.await_result(f"number{i}.com")
     finish(daemon, sim, store)
 
 
@@ -276,14 +272,14 @@ def configure(server, setting):
 def test_read_only_server_stops_paid_lookups(testbed, sim, own, schema):
     store = Store(own, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     configure(own, "SET default_transaction_read_only = on")
     expect_away(daemon, known)
     expect_unavailable(daemon, "milvali.com")
     assert sim.calls()["submit"] == 1
     eventually(lambda: re.search("event=store_disconnected reason=.*read-only", daemon.stderr()))
     configure(own, "RESET default_transaction_read_only")
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     finish(daemon, sim, store)
 
 
@@ -291,14 +287,14 @@ def test_missing_privilege_stops_paid_lookups(testbed, sim, own, schema):
     own.query_text("CREATE ROLE plain LOGIN; GRANT CREATE ON DATABASE postgres TO plain")
     store = Store(own, schema)
     daemon = testbed.daemon(sim, "--store", own.url.replace("user=postgres", "user=plain"), "--store-schema", schema)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     own.query_text(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM plain;"
                    f" GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO plain")
     expect_unavailable(daemon, "milvali.com")
     expect_away(daemon, known)
     assert sim.calls()["submit"] == 1
     own.query_text(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO plain")
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     finish(daemon, sim, store)
 
 
@@ -306,7 +302,7 @@ def test_commit_that_did_not_wait_for_the_standby_is_not_relied_on(testbed, sim,
     """The standby is away: commits wait for it, until the operator cancels them. Then they succeed with a warning."""
     store = Store(own, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     configure(own, "SET synchronous_standby_names = 'nowhere'")
     commits = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     eventually(lambda: own.query(f"SELECT pid {commits}"))  # a heartbeat: from now on, each commit waits
@@ -317,7 +313,7 @@ def test_commit_that_did_not_wait_for_the_standby_is_not_relied_on(testbed, sim,
     assert sim.calls()["submit"] == 1
     configure(own, "RESET synchronous_standby_names")
     waiting.read()  # the intent failed, or it waited until now
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     eventually(lambda: checks(daemon)["journal_backlog"] == 0)
     finish(daemon, sim, store)
 
@@ -342,7 +338,7 @@ def test_full_disk_of_the_server_stops_paid_lookups(testbed, sim, own, space):
     own.url = own.url.replace("///postgres", "///small")
     store = Store(own, "emailsd")
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     space.fill()
     numbers = iter(range(1000))  # the pages of the tables have some room left
     eventually(lambda: daemon.lookup(f"number{next(numbers)}.com").status == 503)
@@ -352,7 +348,7 @@ def test_full_disk_of_the_server_stops_paid_lookups(testbed, sim, own, space):
     expect_unavailable(daemon, "other.com")
     assert len(sim.ledger()) == paid
     space.free()
-    await_paid_lookup(daemon, "milvali.com")
+    daemon.await_result("milvali.com")
     finish(daemon, sim, store)
 
 
@@ -362,7 +358,7 @@ def test_full_disk_of_the_server_stops_paid_lookups(testbed, sim, own, space):
 def test_replaced_owner_pays_for_nothing_and_is_not_ready(testbed, sim, shared, schema):
     store = Store(shared, schema)
     daemon = testbed.daemon(sim, *store.flags)
-    known = daemon.lookup("known.com")
+    known = daemon.await_result("known.com")
     shared.query_text(f"UPDATE {schema}.leadership SET epoch = epoch + 1, leader = 'another'")
     eventually(lambda: checks(daemon)["store"] == "lost")
     assert "another process" in daemon.get("/readyz").problem(503, "storage-unavailable")["detail"]
