@@ -23,6 +23,7 @@ CHAPTERS = {
     "journal": "Journal",
     "store": "Threads of the store",
     "hanging": "Hanging disk",
+    "lists": "Lists",
 }
 
 
