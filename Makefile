@@ -112,7 +112,7 @@ FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
 FUZZ_BIN := $(FUZZ_NAMES:%=$(B)/tests/fuzz/%)
 BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 # The longest programs start first: then none runs alone at the end.
-LONGEST  := %/test_seeds %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
+LONGEST  := %/test_seeds %/test_list_seeds %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
             %/test_lifetime %/test_time %/test_lookups %/test_store_copy
 longest_first = $(filter $(LONGEST),$(1)) $(filter-out $(LONGEST),$(1))
 ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \

@@ -53,6 +53,8 @@ enum metrics_notification {
     NOTIFICATIONS
 };
 
+#define METRICS_BULK_OUTCOMES 7 /* of enum bulk_outcome; asserted in the table */
+
 enum metrics_operation {
     UPSTREAM_SUBMIT,
     UPSTREAM_STATUS,
@@ -95,6 +97,7 @@ struct metrics {
     uint64_t lookups_found, lookups_empty;
     uint64_t lookups_failed[ERR_PUBLIC_END];
     uint64_t lookups_coalesced;
+    uint64_t bulk_entries[METRICS_BULK_OUTCOMES]; /* that have ended */
     uint64_t waiters_abandoned;
     uint64_t batches_flushed[FLUSHES];
     struct size_histogram batch_tasks;
@@ -110,7 +113,7 @@ struct metrics {
     /* Gauges of the engine: */
     uint64_t balance_known, balance; /* more are in lookup/status.h */
     /* Set once, by the main thread: */
-    uint64_t http_connections_max, waiters_max;
+    uint64_t http_connections_max, waiters_max, streams_max;
 };
 
 /* Returns the calling thread's struct. The first call allocates it; it lives as long as the

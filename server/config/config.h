@@ -68,6 +68,8 @@ struct config {
     int64_t stale_while_revalidate_ms, stale_if_error_ms;
     int64_t cache_bytes;
     int64_t max_waiters, max_streams;
+    int64_t bulk_entries; /* 0 = no lists */
+    int64_t max_bulks;
     int64_t max_per_address; /* 0 = no limit */
     int64_t idle_timeout_ms;
     int64_t drain_delay_ms, drain_timeout_ms;

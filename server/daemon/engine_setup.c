@@ -24,6 +24,7 @@ static struct engine_options options_of(const struct config *c, struct secret *k
 {
     return (struct engine_options){
         .max_waiters = (size_t)c->max_waiters,
+        .max_bulks = (size_t)c->max_bulks,
         .results = {.ttl_found_ms = c->ttl_found_ms,
                     .ttl_empty_ms = c->ttl_empty_ms,
                     .ttl_failed_ms = c->ttl_failed_ms,

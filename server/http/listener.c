@@ -275,6 +275,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
 
     service->workers = listener->heartbeats;
     service->n_workers = n;
+    metrics_set(&metrics_mine()->streams_max, service->max_streams);
     for (listener->n_workers = 0; listener->n_workers < n; listener->n_workers++) {
         size_t i = listener->n_workers;
         worker.number = (int)i;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/thread.h"
 #include "client/transport.h"
+#include "lookup/lists/bulks.h"
 #include "lookup/lookups.h"
 #include "lookup/recovery.h"
 #include "store/calls.h"
@@ -16,6 +17,20 @@
 #define IDLE_MS 60000 /* longest sleep; only a bound, every event wakes the engine */
 
 /* ---- start and stop ---- */
+
+static void make_bulks(struct engine *engine, const struct engine_options *options)
+{
+    const struct batcher_options *batch = &options->batch;
+    const struct bulks_options bulks = {
+        .max = options->max_bulks,
+        .window = batch->size * (size_t)batch->slots,
+        .per_1000_s = batcher_list_rate(batch),
+    };
+
+    engine->bulks = bulks_new(engine, &bulks);
+    engine->results.forgotten = bulks_forget;
+    engine->results.forgotten_arg = engine->bulks;
+}
 
 static void make_core(struct engine *engine, const struct engine_options *options,
                       const struct engine_tools *tools)
@@ -33,6 +48,7 @@ static void make_core(struct engine *engine, const struct engine_options *option
                                        .calls = engine->calls,
                                        .journal = engine->journal};
     results_init(&engine->results, timers);
+    make_bulks(engine, options);
     engine->budget = budget_new(options->credits_per_day, clock);
     engine->batcher =
         batcher_new(&options->batch, &(struct batcher_tools){clock, timers, tools->openmart,
@@ -65,6 +81,7 @@ static void publish(struct engine *engine)
         .queue_oldest_ms = batcher.oldest_queued_ms,
         .batches = (int64_t)batcher.batches,
         .submits = (int64_t)batcher.submitting,
+        .bulks = (int64_t)bulks_count(engine->bulks),
     };
 
     status_publish(&engine->board, &status);
@@ -131,6 +148,7 @@ size_t engine_free(struct engine *engine)
     raw_results_stop(&engine->raw_results);
     maintenance_stop(&engine->maintenance);
     upstream_balance_stop(&engine->balance);
+    bulks_free(engine->bulks);
     resolver_free(engine->resolver);
     recalls_free(engine->recalls);
     lookups_free(engine->lookups);

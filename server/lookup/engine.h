@@ -38,6 +38,8 @@ struct transport;
 
 struct engine_options {
     size_t max_waiters; /* requests that wait, over all lookups */
+    size_t max_bulks;   /* lists that run concurrently; a quarter of them, at least 1, for one
+                           account. Their windows follow from `batch` */
     struct results_options results;
     struct batcher_options batch;
     int64_t credits_per_day;  /* 0 = no limit */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "base/secret.h"
+#include "lookup/lists/bulks.h"
 #include "lookup/lookup_watch.h"
 #include "lookup/lookups.h"
 #include "model/question.h"
@@ -85,9 +86,9 @@ void engine_continue_request(struct lookup_request *request, enum err err,
     engine_end_request(request, &outcome);
 }
 
-static void run_request(struct message *message)
+/* Looks for a stored result, first in memory. */
+static void run_request(struct lookup_request *request)
 {
-    struct lookup_request *request = container_of(message, struct lookup_request, message);
     struct engine *engine = request->engine;
     const unsigned char *key = request->question->key;
     const struct result *cached = cache_find(engine->results.cache, key);
@@ -101,11 +102,27 @@ static void run_request(struct message *message)
     result_unref(cached);
 }
 
-void engine_lookup(struct engine *engine, struct lookup_request *request)
+static void run_posted(struct message *message)
+{
+    run_request(container_of(message, struct lookup_request, message));
+}
+
+static void enter(struct engine *engine, struct lookup_request *request)
 {
     request->engine = engine;
     request->ticket = atomic_fetch_add_explicit(&engine->next_ticket, 1, memory_order_relaxed);
-    inbox_post(engine->inbox, &request->message, run_request);
+}
+
+void engine_lookup(struct engine *engine, struct lookup_request *request)
+{
+    enter(engine, request);
+    inbox_post(engine->inbox, &request->message, run_posted);
+}
+
+void engine_lookup_now(struct engine *engine, struct lookup_request *request)
+{
+    enter(engine, request);
+    run_request(request);
 }
 
 /* ---- refreshes ---- */
@@ -186,12 +203,15 @@ static void post_command(struct engine *engine, engine_call_fn *run, struct comm
     post_without_reply(engine, &command->call);
 }
 
-static void abandon(struct engine *engine, struct engine_call *call)
+void engine_abandon_now(struct engine *engine, uint64_t ticket)
 {
-    uint64_t ticket = container_of(call, struct command, call)->ticket;
-
     recalls_abandon(engine->recalls, ticket);
     lookups_abandon(engine->lookups, ticket);
+}
+
+static void abandon(struct engine *engine, struct engine_call *call)
+{
+    engine_abandon_now(engine, container_of(call, struct command, call)->ticket);
 }
 
 void engine_abandon(struct engine *engine, uint64_t ticket)
@@ -283,6 +303,7 @@ static void drain(struct engine *engine, struct engine_call *call)
               LOG_INT("cooldowns", cooldowns_count(engine->results.cooldowns)),
               LOG_INT("waiters_abandoned", engine->n_abandoned));
     batcher_drain(engine->batcher);
+    bulks_drain(engine->bulks);
 }
 
 void engine_drain(struct engine *engine, int64_t patience_ms)
@@ -294,8 +315,10 @@ static void stop(struct engine *engine, struct engine_call *call)
 {
     (void)call;
     engine->stopping = true;
-    if (engine->stage == ENGINE_RUNNING) /* nothing is to be paid for after the loop */
-        batcher_drain(engine->batcher);
+    if (engine->stage != ENGINE_RUNNING)
+        return;
+    batcher_drain(engine->batcher); /* nothing is to be paid for after the loop */
+    bulks_drain(engine->bulks);
 }
 
 void engine_stop(struct engine *engine)

@@ -21,6 +21,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+struct bulks;
+
 /* After it, a call is returned without the store. */
 #define ENGINE_CALL_MS INT64_C(5000)
 
@@ -45,6 +47,7 @@ struct engine {
     struct recalls *recalls;
     struct lookups *lookups;
     struct resolver *resolver;
+    struct bulks *bulks;
     atomic_uint_fast64_t next_ticket;
     atomic_uint n_notifications; /* that wait in the inbox, or for the store */
     uint64_t n_abandoned;        /* requests whose client left while they waited, since the start */
@@ -57,6 +60,10 @@ struct engine {
     struct status_board board;
     pthread_t thread;
 };
+
+/* Like engine_lookup() and engine_abandon(), inside the call: `done` may run before it returns. */
+void engine_lookup_now(struct engine *engine, struct lookup_request *request);
+void engine_abandon_now(struct engine *engine, uint64_t ticket);
 
 /* Ends a request, exactly once: completes the outcome, releases its waiter slot and runs `done`. */
 void engine_end_request(struct lookup_request *request, const struct outcome *outcome);

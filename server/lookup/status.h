@@ -25,6 +25,7 @@ struct status {
     int64_t queue_oldest_ms; /* monotonic time at which the oldest was queued; 0 = none */
     int64_t batches;
     int64_t submits; /* in flight */
+    int64_t bulks;   /* that run */
 };
 
 /* Where the engine publishes. Zeroed = nothing was published. */

@@ -35,6 +35,7 @@ struct engine_options flow_options(void)
 {
     return (struct engine_options){
         .max_waiters = 10000,
+        .max_bulks = 16,
         .results = {.ttl_found_ms = INT64_C(30) * 86400000,
                     .ttl_empty_ms = 86400000,
                     .ttl_failed_ms = 60000,

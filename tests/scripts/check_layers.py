@@ -46,8 +46,11 @@ DEPENDENCIES = {
                               "server/model/question.h", "server/model/result.h", "base/"],
     "server/http/net/": ["base/"],
     "server/lookup/": ["server/lookup/batching/", "server/lookup/records/", "server/lookup/money/",
-                       "server/model/", "server/cache/", "server/store/store.h", "server/store/calls.h",
-                       "server/store/calls_upkeep.h", "client/", "base/"],
+                       "server/lookup/lists/bulks.h", "server/model/", "server/cache/",
+                       "server/store/store.h", "server/store/calls.h", "server/store/calls_upkeep.h", "client/",
+                       "base/"],
+    # Lists use the engine like its own files do. It knows only bulks.h, which includes nothing of it.
+    "server/lookup/lists/": ["server/lookup/", "server/model/", "server/cache/", "base/"],
     "server/lookup/batching/": ["server/lookup/records/", "server/lookup/money/", "server/model/",
                                 "server/store/store.h", "server/store/calls.h",
                                 "client/openmart/openmart.h", "base/"],
@@ -90,13 +93,14 @@ SYSTEM_UNI = {"unistd.h"}
 
 # Modules that include each other, directly or indirectly, and the reason why they may.
 CYCLES = [
-    # A private header each: the members of a request, of a worker, of the engine, of the lookups, of
-    # the batcher and of the circuit breaker, an entry of the journal, the table of the options, and the
-    # interface of a driver. The parts of a batch know its members.
+    # A private header each: the members of a request, of a worker, of the engine, of the lookups, of a
+    # bulk, of the batcher and of the circuit breaker, an entry of the journal, the table of the options,
+    # and the interface of a driver. The parts of a batch know its members.
     frozenset({"server/http/core/request", "server/http/core/request_state"}),
     frozenset({"server/http/core/worker", "server/http/core/worker_state"}),
     frozenset({"server/config/config", "server/config/config_table"}),
     frozenset({"server/lookup/engine", "server/lookup/engine_state"}),
+    frozenset({"server/lookup/lists/bulk", "server/lookup/lists/bulk_state"}),
     frozenset({"server/lookup/lookups", "server/lookup/lookups_state"}),
     frozenset({"server/lookup/batching/batcher", "server/lookup/batching/batcher_state"}),
     frozenset({"server/lookup/batching/batch", "server/lookup/batching/batch_split",

@@ -190,6 +190,40 @@ def test_stream_beyond_the_limit_is_rejected_and_pays_nothing(testbed, sim):
     assert sorted(task["domain"] for task in sim.ledger()) == ["one.com", "two.com"]
 
 
+def test_preference_for_a_wait_is_named_by_its_stream(testbed, sim):
+    daemon = testbed.daemon(sim)
+    sim.hold_submits()
+    for prefer, applied in (("wait=1", "wait=1"), ("respond-async, wait=1", "wait=1"), ("respond-async", None)):
+        stream = events(daemon, "milvali.com", {"Prefer": prefer})
+        assert stream.header("Preference-Applied") == applied
+        stream.close()
+
+
+# ---- the access log ----
+
+def test_stream_is_logged_with_its_outcome(testbed, sim):
+    daemon = testbed.daemon(sim)
+    sim.hold_submits()
+    stream = events(daemon, "milvali.com", {"X-Request-Id": "first"})
+    sim.reach(submit=1)
+    left = events(daemon, "milvali.com", {"X-Request-Id": "left"})
+    daemon.await_waiters(2)
+    left.close()
+    eventually(lambda: abandoned(daemon) == 1)
+    sim.release_submits()
+    lookup = path_of(stream).removeprefix("/lookups/")
+    stream.read()
+    assert events(daemon, "milvali.com", {"X-Request-Id": "hit"}).read()
+
+    def line_of(name):
+        return eventually(lambda: next((line for line in daemon.stderr().splitlines() if f" id={name} " in line), None))
+
+    assert f"outcome=looked-up lookup={lookup} charged=yes" in line_of("first")
+    assert "complete=true" in line_of("first")
+    assert f"lookup={lookup}" in line_of("left") and "complete=false" in line_of("left")
+    assert "outcome=hit charged=no" in line_of("hit")
+
+
 # ---- readers that leave ----
 
 

@@ -118,6 +118,52 @@ def test_haproxy_drops_a_queued_lookup_that_no_client_waits_for(behind, keys, si
     assert [task["domain"] for task in sim.ledger()] == ["busy.com", "after.com"]
 
 
+# ---- lists ----
+
+
+def send_list(haproxy, keys, body, *header_lines):
+    caller = haproxy.connect()
+    caller.send_get("/emails", keys.line("reports"), "Content-Type: text/plain", *header_lines, method="POST")
+    caller.send(body)
+    return caller
+
+
+def await_line(caller, text):
+    while text not in (line := caller.reader.readline()):
+        assert line, "the response has ended"
+
+
+def test_haproxy_passes_on_the_lines_of_a_list_as_they_arrive(behind, keys, sim):
+    daemon, haproxy = behind()
+    daemon.lookup("a.com", keys.bearer("reports"))
+    sim.hold_submits()
+    caller = send_list(haproxy, keys, b"b.com\na.com\n", "Content-Length: 12")
+    await_line(caller, b'"input":"a.com"')
+    sim.release_submits()
+    await_line(caller, b'"input":"b.com"')
+    caller.close()
+
+
+def test_haproxy_does_not_convert_the_chunks_of_a_list(behind, keys, sim):
+    _, haproxy = behind()
+    caller = send_list(haproxy, keys, b"6\r\na.com\n\r\n0\r\n\r\n", "Transfer-Encoding: chunked")
+    caller.read().problem(400, "invalid-request")
+    assert sim.ledger() == []
+
+
+def test_haproxy_reader_that_leaves_ends_its_list(behind, keys, sim):
+    daemon, haproxy = behind()
+    sim.hold_submits()
+    caller = send_list(haproxy, keys, b"b.com\na.com\n", "Content-Length: 12")
+    eventually(lambda: daemon.metric("emailsd_bulks") == 1)
+    caller.close()
+    eventually(lambda: daemon.metric("emailsd_bulks") == 0)
+    sim.release_submits()
+
+
+# ---- timeouts ----
+
+
 def test_haproxy_timeouts_fit_those_of_emailsd():
     output = subprocess.run([EMAILSD, "--help"], capture_output=True, text=True, check=True).stdout
     longest = int(re.search(r"--max-wait .*?(\d+)s", output, re.S).group(1))

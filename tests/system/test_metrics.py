@@ -70,6 +70,7 @@ def test_metrics_count_requests_by_outcome(testbed, sim):
     assert metrics["emailsd_credits_saved_total"] == 5
     assert metrics["emailsd_store_usable"] == 1
     assert metrics["emailsd_waiters_max"] == 10000
+    assert (metrics["emailsd_streams"], metrics["emailsd_streams_max"]) == (0, 256)
     assert metrics["emailsd_store_calls_pending"] >= 0 and metrics["emailsd_store_lag_seconds"] >= 0
     assert metrics["emailsd_store_group_calls_sum"] >= 8, "3 intents, 2 batch ids, 3 ends"
     for kind in ("journal", "read"):

@@ -51,6 +51,8 @@ TEST(config_defaults_are_the_documented_ones)
     ck_assert_int_eq(config.store_rows, 1000000);
     ck_assert_int_eq(config.max_waiters, 10000);
     ck_assert_int_eq(config.max_streams, 256);
+    ck_assert_int_eq(config.bulk_entries, 10000);
+    ck_assert_int_eq(config.max_bulks, 16);
     ck_assert_int_eq(config.log_level, LOG_INFO);
     ck_assert_int_eq(config.sandbox, 3);
     ck_assert_int_eq(config.store_migrate, 1);

@@ -92,8 +92,8 @@ enum err request_each_argument(const struct request *request, request_argument_f
  * logged and the process aborts. */
 void request_reply(struct request *request, struct reply *reply);
 
-/* Sets what the access log reports: `outcome`, a static word, and the charge. `lookup_id` NULL or
- * "" = no lookup was involved. problem_reply() calls this for errors. */
+/* Sets what the access log reports: `outcome`, a static word, and the charge; with NULL neither is
+ * known. `lookup_id` NULL or "" = no lookup was involved. problem_reply() calls this for errors. */
 void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
                          enum charged charged);
 

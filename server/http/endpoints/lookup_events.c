@@ -73,6 +73,7 @@ static void begin(struct events *events)
 
     if (events->is_waiting)
         emails_query_preferences(&events->wait.query, false, preferences);
+    request_set_outcome(events->request, NULL, events->watch.found_id, CHARGED_NO); /* so far */
     events->stream =
         result_stream_start(TAKE(events->request), events->format, &notes, &owner, events);
     if (!events->stream)
@@ -155,10 +156,9 @@ static void answer_late(struct request *request)
 /* ---- GET /lookups/{id} ---- */
 
 /* The first return, before the stream. Returns whether the lookup is still running. */
-static bool find_by_id(struct events *events)
+static bool find_by_id(struct events *events, const struct result *result)
 {
     static const struct answer_notes notes = {0};
-    const struct result *result = events->watch.result;
     const struct bulk_line line = {.outcome = BULK_HIT, .charged = CHARGED_NO, .result = result};
 
     if (!events->watch.err && !result) {
@@ -174,9 +174,8 @@ static bool find_by_id(struct events *events)
 }
 
 /* The caller has paid nothing: another request did. */
-static void end_by_id(struct events *events, enum err err)
+static void end_by_id(struct events *events, enum err err, const struct result *result)
 {
-    const struct result *result = events->watch.result;
     struct bulk_line line = {.outcome = err ? BULK_FAILED : BULK_JOINED,
                              .charged = err_row(err)->charged,
                              .timing = &events->watch.progress.timing,
@@ -192,18 +191,16 @@ static void end_by_id(struct events *events, enum err err)
     result_stream_end(events->stream, events->format, &line);
 }
 
-static void id_has_moved(struct events *events)
+static void id_has_moved(struct events *events, const struct result *result)
 {
-    const struct watch_lookup_call *call = &events->watch;
-
-    if (call->err || call->result) {
-        end_by_id(events, call->err ? call->err : call->result->err);
+    if (events->watch.err || result) {
+        end_by_id(events, result ? result->err : events->watch.err, result);
         return;
     }
     if (events->format == FORMAT_SSE)
         write_progress(events);
     if (request_clock(stream_request(events->stream))->now_ms >= events->until_ms)
-        end_by_id(events, ERR_STILL_PROCESSING);
+        end_by_id(events, ERR_STILL_PROCESSING, NULL);
     else
         watch_on(events);
 }
@@ -213,13 +210,15 @@ static void id_has_moved(struct events *events)
 static void watch_returned(struct engine_call *call)
 {
     struct events *events = container_of(call, struct events, watch.call);
+    /* Taken first: the call may be the engine's again afterwards. */
+    const struct result *result = TAKE(events->watch.result);
 
     events->is_watching = false;
     if (events->watch.ticket)
         question_has_moved(events);
-    else if (events->stream || (events->request && find_by_id(events)))
-        id_has_moved(events);
-    result_unref(TAKE(events->watch.result));
+    else if (events->stream || (events->request && find_by_id(events, result)))
+        id_has_moved(events, result);
+    result_unref(result);
     free_if_over(events);
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/core/router.h"
+#include "lookup/lists/bulk.h"
 #include "version.h"
 
 #include <stdio.h>
@@ -179,6 +180,16 @@ static void write_lookups_ended(struct buf *out, const struct metric *metric,
         if (counted->lookups_failed[err])
             buf_addf(out, "%s{result=\"%s\"} %llu\n", metric->name, err_row(err)->code,
                      (unsigned long long)counted->lookups_failed[err]);
+}
+
+static void write_bulk_entries(struct buf *out, const struct metric *metric,
+                               const struct figures *figures)
+{
+    _Static_assert(METRICS_BULK_OUTCOMES == BULK_OUTCOMES, "one number for each outcome");
+    for (size_t i = 0; i < BULK_OUTCOMES; i++)
+        buf_addf(out, "%s{outcome=\"%s\"} %llu\n", metric->name,
+                 bulk_outcome_word((enum bulk_outcome)i),
+                 (unsigned long long)figures->counted.bulk_entries[i]);
 }
 
 static void write_queue_age(struct buf *out, const struct metric *metric,
@@ -385,6 +396,7 @@ const struct metric metrics_table[] = {
     {"emailsd_http_connections_refused_total", COUNTER,
      "Connections closed on accept, by the limit reached.", .write = write_connections_refused},
     {"emailsd_streams", GAUGE, "Open streams.", FIELD(counted.http_streams)},
+    {"emailsd_streams_max", GAUGE, "Limit on open streams.", FIELD(counted.streams_max)},
     {"emailsd_cache_outcomes_total", COUNTER,
      "Cache lookups, by outcome.", .write = write_outcomes},
     {"emailsd_cache_entries", GAUGE, "Results in memory.", FIELD(cache.n)},
@@ -401,6 +413,9 @@ const struct metric metrics_table[] = {
     {"emailsd_waiters_max", GAUGE, "Limit on waiting requests.", FIELD(counted.waiters_max)},
     {"emailsd_waiters_abandoned_total", COUNTER,
      "Waiting requests whose client disconnected.", FIELD(counted.waiters_abandoned)},
+    {"emailsd_bulks", GAUGE, "Lists being looked up.", FIELD(engine.bulks)},
+    {"emailsd_bulk_entries_total", COUNTER,
+     "Entries of lists that have ended, by outcome.", .write = write_bulk_entries},
     {"emailsd_queue_tasks", GAUGE, "Lookups queued for a submit.", FIELD(engine.queue_tasks)},
     {"emailsd_queue_oldest_seconds", GAUGE,
      "Age of the oldest queued lookup, without lists.", .write = write_queue_age},

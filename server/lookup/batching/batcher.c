@@ -137,12 +137,17 @@ static void journal_became_usable(void *arg)
 /* ---- start and stop ---- */
 
 /* Estimates how many tasks end in 1,000 s, from the duration of a submit and the limit on reads. */
-static int64_t estimated_rate(const struct batcher_options *options)
+static int64_t estimated_rate(const struct batcher_options *options, int slots)
 {
-    int64_t submitted = (int64_t)options->size * options->slots * 1000 / SUBMIT_S;
+    int64_t submitted = (int64_t)options->size * slots * 1000 / SUBMIT_S;
     int64_t read = (int64_t)options->reads_per_second * 1000;
 
     return read && read < submitted ? read : submitted;
+}
+
+int64_t batcher_list_rate(const struct batcher_options *options)
+{
+    return estimated_rate(options, options->slots > 1 ? options->slots - 1 : 1);
 }
 
 struct batcher *batcher_new(const struct batcher_options *options,
@@ -160,7 +165,7 @@ struct batcher *batcher_new(const struct batcher_options *options,
     batcher->journal = tools->journal;
     batcher->budget = tools->budget;
     read_limiter_init(&batcher->limiter, clock, timers, options->reads_per_second);
-    batcher->rate.per_1000_s = estimated_rate(options);
+    batcher->rate.per_1000_s = estimated_rate(options, options->slots);
     batcher->breaker = circuit_breaker_new(clock, timers, tools->openmart, options->key);
     circuit_on_change(batcher->breaker, circuit_changed, batcher);
     journal_on_usable(batcher->journal, journal_became_usable, batcher);

@@ -91,6 +91,10 @@ void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict,
 enum err batcher_add(struct batcher *batcher, struct task *task, int64_t wait_ms,
                      int *ret_retry_after_s);
 
+/* Returns how many tasks of lists the upstream takes in 1,000 s, from the duration of a submit and
+ * the limit on reads; at least 1. Other tasks have the last slot, unless it is the only one. */
+int64_t batcher_list_rate(const struct batcher_options *options);
+
 /* A request of its own waits for the task now: it is not queued apart any more. No-op if it is not
  * listed. */
 void batcher_promote(struct batcher *batcher, struct task *task);

@@ -35,6 +35,7 @@
 #define BULK_PULL_MAX   256 /* results of one pull */
 
 struct bulk_reader; /* the engine's */
+struct bulk_record;
 
 /* ---- the list ---- */
 
@@ -47,6 +48,7 @@ struct bulk_entry {
     const char *detail; /* NULL = none */
 };
 
+/* On the heap, zeroed at first. */
 struct bulk_list {
     struct arena arena;
     struct bulk_entry *entries; /* in order of the request */
@@ -63,10 +65,14 @@ struct bulk_list {
     bool is_async;       /* continues without a reader */
     /* Set by bulk_list_seal(): */
     char id[ID_TEXT];
+    size_t n_unique; /* distinct questions and rejected entries */
+    /* Private: */
+    struct bulk_record *records; /* of the entries, for the engine */
 };
 
-/* Any thread. Computes the id: of the account, the options that change the lookups, and each
- * entry's input, tracking id and question. The same list sent twice has the same id. */
+/* Any thread, once, when the list is complete. Computes the id: of the account, the options that
+ * change the lookups, and each entry's input, tracking id and question. The same list sent twice
+ * has the same id. Finds equal questions, and frees all but the first of them. */
 void bulk_list_seal(struct bulk_list *list);
 void bulk_list_free(struct bulk_list *list); /* NULL is a no-op */
 
@@ -99,6 +105,9 @@ enum bulk_outcome {
     BULK_FAILED,
     BULK_OUTCOMES
 };
+
+/* Any thread. Returns the word for clients and metrics, such as "looked-up"; static. */
+const char *bulk_outcome_word(enum bulk_outcome outcome);
 
 struct bulk_result {
     size_t index; /* of the entry, from 0 */

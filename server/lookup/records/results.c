@@ -254,11 +254,19 @@ bool results_wait(const struct results *results)
     return journal_check(results->journal) || results->n_resolved > 0;
 }
 
+static void report_forgotten(const struct results *results, const unsigned char *key,
+                             const char *domain)
+{
+    if (results->forgotten)
+        results->forgotten(results->forgotten_arg, key, domain);
+}
+
 static void forget_available(const struct results *results, const unsigned char *key)
 {
     reads_deleted(results->reads, key);
     cache_remove(results->cache, key);
     finished_forget_key(results->finished, key);
+    report_forgotten(results, key, NULL);
 }
 
 void results_forget_key(const struct results *results, const unsigned char key[HASH_SIZE])
@@ -278,6 +286,7 @@ static void forget_in_memory(struct results_deletion *deletion)
     reads_deleted_domain(results->reads, deletion->domain);
     deletion->n = deletion->call.n + cache_remove_domain(results->cache, deletion->domain);
     finished_forget_domain(results->finished, deletion->domain);
+    report_forgotten(results, NULL, deletion->domain);
 }
 
 /* A resolved task that failed may have been stored before the deletion, and its repetition comes

@@ -51,7 +51,11 @@ struct results {
     size_t n_repeated;                 /* of those: that have failed, and are to be repeated */
     const struct store_parsed *parsed; /* raw results that are being stored; see raw_results.h */
     size_t n_parsed;
-    struct reads *reads;       /* owned; finds the results that are not in memory */
+    struct reads *reads; /* owned; finds the results that are not in memory */
+    /* Runs when results are deleted from memory: of a question (`key`) or of a domain; the other
+     * one is NULL. NULL = none. */
+    void (*forgotten)(void *arg, const unsigned char *key, const char *domain);
+    void *forgotten_arg;
     struct results_put **puts; /* owned: head of the list of those whose `done` runs later */
 };
 

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* test_list_conditions.c - tests lists that wait for something to pass: the circuit, a pause, the
+ * store; and lists during the drain. */
+#include "list_flow.h"
+#include "weak_store.h"
+
+#include "tests/support/suite.h"
+
+static void start_small(void)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.size = 2;
+    options.batch.slots = 2;
+    flow_start(options);
+}
+
+static void pause(bool paused)
+{
+    engine_set_paused(flow.engine, paused);
+    flow_settle();
+}
+
+/* Returns what the list waits for now. */
+static enum err waiting_for(const struct list_reader *reader)
+{
+    struct list_reader *other = list_find(reader->open.progress.id, "client");
+    enum err condition = other->open.progress.waiting_for;
+
+    list_free(other);
+    return condition;
+}
+
+/* ---- the circuit ---- */
+
+TEST(list_waits_for_an_open_circuit)
+{
+    start_small();
+    for (int i = 0; i < 5; i++)
+        fake_upstream_fault(flow.upstream,
+                            (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN});
+    struct list_reader *reader = list_open(list_of_companies(0, 40));
+    for (int i = 0; i < 600 && waiting_for(reader) != ERR_CIRCUIT_OPEN; i++)
+        flow_advance(1000);
+    ck_assert_int_eq(waiting_for(reader), ERR_CIRCUIT_OPEN);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_UPSTREAM_OUTCOME_UNKNOWN), 10);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 10);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 30);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 30);
+    list_free(reader);
+}
+
+TEST(list_with_a_key_that_is_rejected_does_not_wait)
+{
+    struct fake_fault fault = {
+        .on = FAKE_SUBMIT, .status = 401, .body = "{\"detail\":\"no\"}", .is_permanent = true};
+
+    fake_upstream_fault(flow.upstream, fault);
+    fault.on = FAKE_BALANCE;
+    fake_upstream_fault(flow.upstream, fault);
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+    list_read_all(reader, 2 * MINUTE_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_UPSTREAM_AUTH), 1500);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_NO), 1500);
+    list_free(reader);
+}
+
+/* ---- a pause ---- */
+
+TEST(list_waits_for_the_end_of_a_pause)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+
+    flow_advance(40000);
+    list_read(reader);
+    pause(true);
+    flow_advance(30 * MINUTE_MS);
+    list_read(reader);
+    size_t spent = fake_upstream_ledger(flow.upstream);
+    ck_assert_uint_lt(spent, 1500);
+    ck_assert_uint_eq(reader->n, spent);
+    ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
+    pause(false);
+    flow_advance(16000); /* the next attempt */
+    ck_assert_int_eq(waiting_for(reader), ERR_OK);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 1500);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1500);
+    list_free(reader);
+}
+
+TEST(pause_of_2_hours_ends_the_entries_after_one)
+{
+    flow_request_companies(1490, 10);
+    flow_advance(2 * MINUTE_MS);
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+    flow_advance(40000);
+    pause(true);
+    flow_advance(59 * MINUTE_MS);
+    list_read(reader);
+    ck_assert(!reader->is_over);
+    flow_advance(2 * MINUTE_MS);
+    list_read(reader);
+    ck_assert(reader->is_over);
+    size_t n = list_errors(reader, ERR_PAUSED);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 10); /* also behind those */
+    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES) + 10, fake_upstream_ledger(flow.upstream));
+    list_free(reader);
+}
+
+TEST(pause_reports_each_list_as_one_attempt_at_a_time)
+{
+    pause(true);
+    struct list_reader *reader = list_open(list_of_companies(0, 5));
+    size_t before = weak_store_calls(flow.store, WEAK_FIND);
+    flow_advance(10 * MINUTE_MS);
+    ck_assert_uint_lt(weak_store_calls(flow.store, WEAK_FIND) - before, 60);
+    ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
+    list_free(reader);
+}
+
+/* ---- the store ---- */
+
+TEST(list_waits_for_the_store)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+
+    flow_advance(40000);
+    weak_store_fail_all(flow.store, true);
+    flow_advance(10 * MINUTE_MS);
+    list_read(reader);
+    ck_assert(!reader->is_over);
+    ck_assert_int_eq(waiting_for(reader), ERR_STORAGE_UNAVAILABLE);
+    weak_store_fail_all(flow.store, false);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 1500);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 1500);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1500);
+    list_free(reader);
+}
+
+TEST(store_that_is_away_for_2_hours_ends_the_entries_after_one)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+
+    flow_advance(40000);
+    weak_store_fail_all(flow.store, true);
+    flow_advance(62 * MINUTE_MS);
+    list_read_all(reader, 1000);
+    size_t n = list_errors(reader, ERR_STORAGE_UNAVAILABLE);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), fake_upstream_ledger(flow.upstream));
+    list_free(reader);
+}
+
+/* ---- the drain ---- */
+
+TEST(drain_ends_what_was_not_submitted)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+
+    flow_advance(10000);
+    engine_drain(flow.engine, 2 * MINUTE_MS);
+    flow_settle();
+    struct list_reader *late = list_try(list_of_companies(0, 3));
+    ck_assert_int_eq(late->open.err, ERR_DRAINING);
+    list_free(late);
+    list_read_all(reader, 3 * MINUTE_MS);
+    size_t n = list_errors(reader, ERR_DRAINING);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), fake_upstream_ledger(flow.upstream));
+    list_free(reader);
+}
+
+TEST(drain_without_time_ends_each_entry)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+
+    flow_advance(10000);
+    engine_drain(flow.engine, 0);
+    flow_settle();
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_errors(reader, ERR_DRAINING), 1500);
+    ck_assert_uint_le(list_charged(reader, CHARGED_MAYBE), 400);
+    list_free(reader);
+}
+
+TEST(restart_in_the_middle_costs_only_the_rest)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+
+    flow_advance(60000);
+    list_read(reader);
+    list_close(reader);
+    flow_restart();
+    list_free(reader);
+    flow_advance(5 * MINUTE_MS);
+    size_t spent = fake_upstream_ledger(flow.upstream);
+    reader = list_open(list_of_companies(0, 1500));
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream),
+                      spent + list_charged(reader, CHARGED_YES));
+    list_free(reader);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* test_list_credits.c - tests what a list may spend: its own limit, the quota of its client, and
+ * refunds. */
+#include "list_flow.h"
+
+#include "tests/support/suite.h"
+#include <string.h>
+
+static struct list_reader *read_with_credits(struct bulk_list *list, int64_t max_credits)
+{
+    list->max_credits = max_credits;
+    struct list_reader *reader = list_open(list);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES) + list_charged(reader, CHARGED_MAYBE),
+                      list_progress(reader)->charged_yes + list_progress(reader)->charged_maybe);
+    return reader;
+}
+
+TEST(max_credits_of_0_serves_only_what_costs_nothing)
+{
+    flow_request_companies(0, 10);
+    flow_advance(2 * MINUTE_MS);
+    struct list_reader *reader = read_with_credits(list_of_companies(0, 400), 0);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 10);
+    ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 390);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_REJECTED), 390);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 10);
+    ck_assert_ptr_nonnull(strstr(reader->entries[10].detail, "the request's own limit"));
+    list_free(reader);
+}
+
+TEST(max_credits_of_5_spends_5_and_serves_what_comes_later)
+{
+    flow_request_companies(0, 10);
+    flow_advance(2 * MINUTE_MS);
+    struct bulk_list *list = list_of_companies(100, 20);
+    list_add_companies(list, 0, 10);
+    struct list_reader *reader = read_with_credits(list, 5);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 5);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 10);
+    ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 15);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 15);
+    list_free(reader);
+}
+
+TEST(max_credits_gets_a_refund_back)
+{
+    struct bulk_list *list = list_new();
+
+    fake_upstream_rule(flow.upstream, (struct fake_rule){.domain = "bad.com", .is_rejected = true});
+    list_add(list, "bad.com");
+    list_add_companies(list, 0, 3);
+    struct list_reader *reader = read_with_credits(list, 2);
+    ck_assert_int_eq(reader->entries[0].err, ERR_UPSTREAM_REJECTED);
+    ck_assert_int_eq(reader->entries[0].charged, CHARGED_NO);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 2);
+    ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 1);
+    list_free(reader);
+}
+
+TEST(max_credits_counts_an_unknown_outcome)
+{
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true});
+    struct list_reader *reader = read_with_credits(list_of_companies(0, 3), 2);
+    ck_assert_uint_eq(list_errors(reader, ERR_UPSTREAM_OUTCOME_UNKNOWN), 2);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 2);
+    ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 1);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+    list_free(reader);
+}
+
+TEST(max_credits_never_starts_a_refresh_of_an_expired_result)
+{
+    struct bulk_list *list = list_of_companies(0, 1), *free_list = list_of_companies(0, 1);
+
+    flow_request_companies(0, 1);
+    flow_advance(2 * MINUTE_MS);
+    flow_advance(30 * DAY_MS);
+    list->limits.stale_while_revalidate_ms = free_list->limits.stale_while_revalidate_ms = DAY_MS;
+    struct list_reader *reader = read_with_credits(list, 0);
+    ck_assert_int_eq(reader->entries[0].outcome, BULK_STALE);
+    ck_assert_int_eq(reader->entries[0].charged, CHARGED_NO);
+    list_free(reader);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
+
+    reader = read_with_credits(free_list, -1);
+    ck_assert_int_eq(reader->entries[0].outcome, BULK_STALE);
+    list_free(reader);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+}
+
+TEST(quota_of_5_ends_the_other_entries_of_a_list)
+{
+    struct bulk_list *list = list_of_companies(0, 20);
+
+    list->quota = 5;
+    list_add_companies(list, 0, 20);
+    struct list_reader *reader = read_with_credits(list, -1);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 5);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_LOOKED_UP), 5);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_REJECTED), 15);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_DUPLICATE), 20);
+    ck_assert_uint_eq(list_errors(reader, ERR_QUOTA_EXCEEDED), 30);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 5);
+    list_free(reader);
+}
+
+TEST(credits_of_the_day_end_the_other_entries_of_a_list)
+{
+    struct engine_options options = flow_options();
+
+    options.credits_per_day = 7;
+    flow_start(options);
+    struct list_reader *reader = read_with_credits(list_of_companies(0, 20), -1);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 7);
+    ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 13);
+    ck_assert_ptr_nonnull(strstr(reader->entries[19].detail, "--credits-per-day"));
+    list_free(reader);
+}
+
+TEST(list_again_after_an_unknown_outcome_charges_nothing_twice)
+{
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true});
+    list_free(read_with_credits(list_of_companies(0, 3), -1));
+    struct list_reader *again = read_with_credits(list_of_companies(0, 3), -1);
+    ck_assert_uint_eq(list_errors(again, ERR_UPSTREAM_OUTCOME_UNKNOWN), 3);
+    ck_assert_uint_eq(list_charged(again, CHARGED_NO), 3); /* the cooldown costs nothing */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+    list_free(again);
+}

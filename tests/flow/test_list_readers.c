@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* test_list_readers.c - tests readers of lists: several, slow ones, those that leave, and those
+ * whose time is over. */
+#include "held_calls.h"
+#include "list_flow.h"
+
+#include "tests/support/suite.h"
+#include <string.h>
+
+static size_t ledger(void)
+{
+    return fake_upstream_ledger(flow.upstream);
+}
+
+/* ---- reading ---- */
+
+TEST(reader_that_stalls_stops_the_spending)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 3000));
+
+    flow_advance(2 * HOUR_MS);
+    size_t spent = ledger();
+    ck_assert_uint_ge(spent, BULK_UNREAD_MAX);
+    ck_assert_uint_lt(spent, 2200); /* what was in flight then */
+    list_pull(reader);
+    ck_assert_uint_eq(reader->n, BULK_PULL_MAX);
+    flow_advance(HOUR_MS);
+    ck_assert_uint_eq(ledger(), spent);
+    list_read_all(reader, 2 * HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 3000);
+    ck_assert_uint_eq(ledger(), 3000);
+    list_free(reader);
+}
+
+TEST(reader_that_stalls_does_not_stop_an_async_list)
+{
+    struct bulk_list *list = list_of_companies(0, 2500);
+
+    list->is_async = true;
+    struct list_reader *reader = list_open(list);
+    flow_advance(2 * HOUR_MS);
+    ck_assert_uint_eq(ledger(), 2500);
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 2500); /* from the cache */
+    list_free(reader);
+}
+
+TEST(async_list_continues_without_a_reader)
+{
+    struct bulk_list *list = list_of_companies(0, 1000);
+    char id[ID_TEXT];
+
+    list->is_async = true;
+    struct list_reader *reader = list_open(list);
+    memcpy(id, reader->open.progress.id, ID_TEXT);
+    list_free(reader);
+    flow_advance(HOUR_MS);
+    reader = list_find(id, "client");
+    ck_assert_int_eq(reader->open.progress.state, BULK_ENDED);
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 1000);
+    list_free(reader);
+}
+
+TEST(last_reader_that_leaves_drops_what_was_not_submitted)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1000));
+
+    flow_advance(60000);
+    list_read(reader);
+    list_free(reader);
+    size_t spent = ledger();
+    ck_assert_uint_gt(spent, 0);
+    ck_assert_uint_le(spent, 800);
+    ck_assert_int_eq(engine_status(flow.engine).bulks, 0);
+    flow_advance(HOUR_MS);
+    ck_assert_uint_le(ledger(), spent + 400); /* submits that were in flight */
+    spent = ledger();
+
+    reader = list_open(list_of_companies(0, 1000));
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), spent);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 1000 - spent);
+    ck_assert_uint_eq(ledger(), 1000);
+    list_free(reader);
+}
+
+TEST(list_that_is_sent_twice_is_one_list)
+{
+    struct list_reader *one = list_open(list_of_companies(0, 500));
+
+    flow_advance(40000);
+    list_read(one);
+    ck_assert_uint_gt(one->n, 0);
+    struct list_reader *two = list_open(list_of_companies(0, 500));
+    ck_assert_str_eq(two->open.progress.id, one->open.progress.id);
+    ck_assert_int_eq(engine_status(flow.engine).bulks, 1);
+    list_read_all(one, HOUR_MS);
+    list_free(one);
+    list_read_all(two, 1000);
+    ck_assert_uint_eq(list_charged(two, CHARGED_YES), 500); /* of the list, not of the reader */
+    ck_assert_uint_eq(ledger(), 500);
+    list_free(two);
+}
+
+TEST(list_that_has_ended_runs_again_at_no_cost)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 300));
+    char id[ID_TEXT];
+
+    list_read_all(reader, HOUR_MS);
+    list_free(reader);
+    reader = list_open(list_of_companies(0, 300));
+    memcpy(id, reader->open.progress.id, ID_TEXT);
+    ck_assert_int_eq(reader->open.progress.state, BULK_RUNNING);
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 300);
+    list_free(reader);
+    reader = list_find(id, "client");
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 300); /* of the last run */
+    list_free(reader);
+}
+
+TEST(second_reader_gets_the_results_from_the_store)
+{
+    flow_set_cache_bytes(0);
+    flow_start(flow_options());
+    struct list_reader *reader = list_open(list_of_companies(0, 300)), *other;
+
+    list_read_all(reader, HOUR_MS);
+    other = list_find(reader->open.progress.id, "client");
+    list_free(reader);
+    other->pull.order = BULK_AS_LISTED;
+    list_read_all(other, 1000);
+    ck_assert_uint_eq(list_errors(other, ERR_OK), 300);
+    list_free(other);
+}
+
+TEST(read_of_the_store_that_hangs_ends_after_5_seconds)
+{
+    flow_set_cache_bytes(0);
+    flow_start(flow_options());
+    struct list_reader *reader = list_open(list_of_companies(0, 20)), *other;
+
+    list_read_all(reader, HOUR_MS);
+    other = list_find(reader->open.progress.id, "client");
+    list_free(reader);
+    held_calls_set(HOLD_POSTED, "find");
+    ck_assert(!list_pull(other));
+    flow_advance(6000);
+    list_read(other);
+    ck_assert_uint_eq(list_errors(other, ERR_STORAGE_UNAVAILABLE), 20);
+    held_calls_release();
+    list_free(other);
+}
+
+TEST(reader_that_is_closed_gets_its_pull_back)
+{
+    struct list_reader *one = list_open(list_of_companies(0, 20));
+    struct list_reader *two = list_open(list_of_companies(0, 20));
+
+    ck_assert(!list_pull(one));
+    list_free(one); /* list_close() checks it */
+    list_read_all(two, HOUR_MS);
+    list_free(two);
+}
+
+/* ---- deadlines ---- */
+
+TEST(closed_view_has_each_entry_once)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1000));
+
+    reader->pull.until_ms = flow_now_ms() + 60000;
+    reader->pull.closes_open = true;
+    list_read_all(reader, 61000);
+    size_t n_open = list_errors(reader, ERR_STILL_PROCESSING);
+    ck_assert_uint_gt(n_open, 256);
+    ck_assert_uint_lt(n_open, 1000);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 1000 - n_open);
+    ck_assert(reader->pull.is_late);
+    list_free(reader);
+    flow_advance(HOUR_MS); /* it was promised */
+    ck_assert_uint_eq(ledger(), 1000);
+}
+
+TEST(closed_view_does_not_change_while_it_is_read)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1000));
+    struct list_reader *other = list_open(list_of_companies(0, 1000));
+
+    reader->pull.until_ms = flow_now_ms() + 60000;
+    reader->pull.closes_open = true;
+    reader->pull.order = BULK_AS_LISTED;
+    ck_assert(!list_pull(reader));
+    flow_advance(60000);
+    ck_assert(list_pull(reader));
+    ck_assert_uint_eq(reader->n, BULK_PULL_MAX);
+    list_read_all(other, HOUR_MS);
+    list_read(reader);
+    ck_assert(reader->is_over);
+    ck_assert_uint_gt(list_errors(reader, ERR_STILL_PROCESSING), 256);
+    ck_assert_uint_eq(list_errors(other, ERR_OK), 1000);
+    list_free(reader);
+    list_free(other);
+}
+
+TEST(reader_that_promises_leaves_a_list_that_continues)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 100));
+    char id[ID_TEXT];
+
+    memcpy(id, reader->open.progress.id, ID_TEXT);
+    reader->pull.until_ms = flow_now_ms() + 10000;
+    reader->pull.promises = true;
+    reader->pull.order = BULK_AS_LISTED;
+    ck_assert(!list_pull(reader));
+    flow_advance(10000);
+    ck_assert(list_pull(reader));
+    ck_assert(reader->pull.is_late && !reader->pull.is_last);
+    ck_assert_uint_eq(reader->n, 0);
+    list_free(reader);
+    flow_advance(HOUR_MS / 2);
+    reader = list_find(id, "client");
+    ck_assert_int_eq(reader->open.progress.state, BULK_ENDED);
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 100);
+    list_free(reader);
+}
+
+TEST(pull_for_progress_returns_at_most_once_a_second)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 200));
+    size_t n_pulls = 0;
+
+    reader->pull.wants_progress = true;
+    reader->pull.order = BULK_AS_LISTED;
+    for (int i = 0; i < 600 && !reader->is_over; i++) {
+        n_pulls += list_pull(reader);
+        flow_advance(100);
+    }
+    ck_assert_uint_gt(n_pulls, 8);
+    ck_assert_int_le((int64_t)n_pulls, list_progress(reader)->elapsed_ms / 1000 + 2);
+    ck_assert_int_gt(list_progress(reader)->elapsed_ms, 0);
+    list_free(reader);
+}
+
+/* ---- cancelling ---- */
+
+TEST(cancelled_list_ends_what_was_not_submitted)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1000));
+
+    flow_advance(30000);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_int_eq(list_progress(reader)->state, BULK_CANCELLED);
+    size_t n = list_errors(reader, ERR_CANCELLED_LOOKUP);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1000);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), ledger());
+    ck_assert_uint_ge(ledger(), 1000 - n);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_NOT_FOUND);
+    list_free(reader);
+}
+
+TEST(cancelled_list_that_is_sent_again_runs_again)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1000)), *again;
+
+    flow_advance(30000);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
+    again = list_open(list_of_companies(0, 1000));
+    ck_assert_int_eq(again->open.progress.state, BULK_RUNNING);
+    list_read_all(again, HOUR_MS);
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_errors(again, ERR_OK), 1000);
+    ck_assert_uint_eq(ledger(), 1000);
+    list_free(reader);
+    list_free(again);
+}

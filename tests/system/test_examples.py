@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: MIT
+"""test_examples.py - runs the programs of docs/examples and the commands of the documents, as users would.
+
+An example whose language is missing on this machine is skipped; curl and Python are always there.
+"""
+import re
+import shutil
+import signal
+import subprocess
+
+import client_keys
+import pytest
+from programs import PATIENCE_S, ROOT, environment, tied
+from relay import Relay
+from waiting import eventually
+
+FOLDER = ROOT / "docs/examples"
+COMMANDS = {  # of each example: its command, and further programs that it needs
+    "list.sh": (["bash"], ["curl", "jq"]),
+    "list.py": (["python3"], []),
+    "list.mjs": (["node"], []),
+    "list.go": (["go", "run"], []),
+    "List.java": (["java"], ["javac"]),
+    "lookup.sh": (["bash"], ["curl", "jq"]),
+    "lookup.py": (["python3"], []),
+}
+LISTS = [name for name in COMMANDS if name.lower().startswith("list")]
+LOOKUPS = [name for name in COMMANDS if name.startswith("lookup")]
+DOCUMENTS = ["README.md", "docs/lists.md"]
+
+
+def need(*programs):
+    missing = [program for program in programs if not shutil.which(program)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is missing on this machine")
+
+
+class Example:
+    """A program of docs/examples that runs. Its output goes to files, so that it never waits for its reader."""
+
+    def __init__(self, folder, name, url, argument, env=None):
+        command, others = COMMANDS[name]
+        need(command[0], *others)
+        self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen(tied([*command, FOLDER / name, argument]), stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=err, env=environment({"EMAILSD_URL": url, **(env or {})}))
+
+    def output(self):
+        return self.out.read_text("utf-8")
+
+    def errors(self):
+        return self.err.read_text("utf-8")
+
+    def shows(self, text):
+        """Returns whether the program has printed the text, on either output; fails if it has ended without it."""
+        has_ended = self.process.poll() is not None
+        is_shown = text in self.output() + self.errors()
+        assert is_shown or not has_ended, self.errors()
+        return is_shown
+
+    def finish(self, status=0):
+        assert self.process.wait(PATIENCE_S) == status, self.errors()
+        return self.output()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Starts examples that end with the test."""
+    started = []
+
+    def start(name, url, argument, env=None):
+        started.append(Example(tmp_path, name, url, argument, env))
+        return started[-1]
+
+    yield start
+    for example in started:
+        example.process.kill()
+        example.process.wait()
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Writes a file with one domain per line."""
+    def write(*domains):
+        path = tmp_path / "domains.txt"
+        path.write_text("".join(f"{domain}\n" for domain in domains))
+        return path
+    return write
+
+
+def addresses(domain):
+    return f"info@{domain} support@{domain}"
+
+
+def row(index, domain):
+    return f"{index}\t{domain}\t{addresses(domain)}\n"
+
+
+# ---- lists ----
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_example_prints_each_entry_once(testbed, sim, keys, run, listed, name):
+    key = keys.add("reports")
+    daemon = client_keys.start(testbed, sim, keys)
+    path = listed("a.com", "milvali", "b.com", "www.a.com", "empty.com")
+    output = run(name, daemon.urls[0], path, {"EMAILSD_KEY": key}).finish()
+    assert sorted(output.splitlines(True)) == [
+        row(0, "a.com"), "1\tmilvali\tinvalid-domain\n", row(2, "b.com"),
+        f"3\twww.a.com\t{addresses('a.com')}\n", "4\tempty.com\t\n"]
+    assert len(sim.ledger()) == 3
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_example_shows_results_as_they_arrive(daemon, sim, run, listed, name):
+    daemon.lookup("a.com")
+    sim.hold_submits()
+    example = run(name, daemon.urls[0], listed("b.com", "a.com"))
+    eventually(lambda: example.shows(row(1, "a.com")))
+    assert example.output() == row(1, "a.com")
+    sim.release_submits()
+    assert example.finish() == row(1, "a.com") + row(0, "b.com")
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_example_continues_after_its_stream_breaks(daemon, sim, run, listed, name):
+    """The stream breaks inside a line. That must not count as its result, nor as the end of the list."""
+    domains = [f"company{i}.com" for i in range(20)]
+    with Relay(daemon) as relay:
+        relay.cut_behind = b'"input":"company7.com","status":2'
+        output = run(name, relay.url, listed(*domains)).finish()
+        assert relay.n_cut == 1
+    assert sorted(output.splitlines(True)) == sorted(row(i, domain) for i, domain in enumerate(domains))
+    assert sorted(task["domain"] for task in sim.ledger()) == sorted(domains)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_example_continues_after_a_restart(testbed, sim, run, listed, name):
+    """The daemon ends entries that it has not submitted as `draining`, which is no result."""
+    store = ["--store", f"sqlite:{testbed.directory}/examples.db"]
+    daemon = testbed.daemon(sim, *store, "--drain-timeout", "300s", "--batch-size", "1", "--submit-slots", "1")
+    daemon.lookup("a.com")
+    sim.hold_submits()
+    with Relay(daemon) as relay:
+        example = run(name, relay.url, listed("a.com", *(f"company{i}.com" for i in range(3))))
+        eventually(lambda: example.shows(row(0, "a.com")))
+        sim.reach(submit=2)  # of a.com, and of the first of the others
+        relay.lead_nowhere()
+        daemon.deliver(signal.SIGTERM)
+        eventually(lambda: "event=engine_drain_started" in daemon.stderr())
+        sim.release_submits()
+        assert daemon.wait() == 0
+        assert len(sim.ledger()) == 2, "one was known, and one was submitted"
+        relay.lead_to(testbed.daemon(sim, *store))
+        output = example.finish()
+    assert sorted(output.splitlines(True)) == [
+        row(0, "a.com"), *(row(i + 1, f"company{i}.com") for i in range(3))]
+    assert len(sim.ledger()) == 4
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_example_gives_up_if_its_request_is_wrong(testbed, sim, keys, run, listed, name):
+    keys.add("reports")
+    daemon = client_keys.start(testbed, sim, keys)
+    example = run(name, daemon.urls[0], listed("a.com"), {"EMAILSD_KEY": "wrong"})
+    assert example.process.wait(PATIENCE_S) != 0
+    assert example.output() == ""
+    assert "401" in example.errors()
+
+
+# ---- one lookup ----
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_lookup_example_shows_phases_and_addresses(daemon, sim, run, name):
+    sim.hold_submits()
+    example = run(name, daemon.urls[0], "milvali.com")
+    eventually(lambda: example.shows("submitting"))
+    assert example.output() == ""
+    sim.release_submits()
+    assert example.finish().split() == addresses("milvali.com").split()
+
+
+@pytest.mark.parametrize("name", LOOKUPS)
+def test_lookup_example_ends_with_the_problem(daemon, sim, run, name):
+    sim.rule("failing.com", state="ERRORED", data=None)
+    example = run(name, daemon.urls[0], "failing.com")
+    assert example.finish(1) == ""
+    assert example.errors()
+
+
+# ---- commands in the documents ----
+
+
+def commands_of(document):
+    return re.findall(r"^    \$ (curl .*)$", (ROOT / document).read_text("utf-8"), re.M)
+
+
+@pytest.mark.parametrize("document, command", [(document, command) for document in DOCUMENTS
+                                               for command in commands_of(document)])
+def test_command_of_a_document_works(daemon, tmp_path, document, command):
+    need("curl", *(["jq"] if "| jq" in command else []))
+    (tmp_path / "domains.txt").write_text("blue-bottle.com\nmilvali.com\nmilvali\nWWW.Milvali.com\n")
+    (tmp_path / "list.csv").write_text("domain,country\nmilvali.com,US\n")
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command.replace("http://127.0.0.1:8080", daemon.urls[0])],
+                          cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done
+    shown = done.stdout
+    if "-o results.csv" in command:
+        shown = (tmp_path / "results.csv").read_text("utf-8")
+    assert "info@milvali.com" in shown or shown == "2\n", f"{document}: {shown}"
+
+
+def test_documents_have_commands():
+    assert all(commands_of(document) for document in DOCUMENTS)
