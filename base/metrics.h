@@ -113,7 +113,7 @@ struct metrics {
     /* Gauges of the engine: */
     uint64_t balance_known, balance; /* more are in lookup/status.h */
     /* Set once, by the main thread: */
-    uint64_t http_connections_max, waiters_max, streams_max;
+    uint64_t http_connections_max, waiters_max, streams_max, bulks_max;
 };
 
 /* Returns the calling thread's struct. The first call allocates it; it lives as long as the

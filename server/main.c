@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the daemon: reads the configuration, starts the modules bottom-up, runs, and stops them
- * top-down.
+/* main.c - the daemon: reads the configuration, starts modules bottom-up, stops them top-down.
  *
  * The only file that includes all modules; no module includes it. Exit codes: 0 after a clean stop,
  * 1 if the system rejected something (such as a port in use, or the last writes), 2 for a
@@ -203,6 +202,7 @@ static int start_listener(struct daemon *d)
                                   .cache = d->cache,
                                   .health = &d->health,
                                   .takes_notifications = c->notify_url != NULL,
+                                  .bulk_entries = (size_t)c->bulk_entries,
                                   .max_streams = (size_t)c->max_streams,
                                   .limits = reload_limits_of(c),
                                   .clients = d->policy.clients,

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "daemon/store_opening.h"
 #include "daemon/store_setup.h"
 #include "lookup/recovery.h"
@@ -143,6 +144,7 @@ static void publish(struct engine_setup *setup)
 
 enum err engine_setup_begin(struct engine_setup *setup, struct errmsg *why)
 {
+    metrics_set(&metrics_mine()->bulks_max, (uint64_t)setup->config->max_bulks);
     if (!store_is_on_server(setup->config->store))
         return open_store(setup, why);
     enum err err = store_setup_check(setup->config, why); /* changes the environment */

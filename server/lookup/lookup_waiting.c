@@ -18,6 +18,11 @@ int lookups_seconds_until(const struct lookups *lookups, int64_t until_ms)
     return (int)clock_ceil_s(until_ms - lookups->clock->now_ms);
 }
 
+int64_t lookups_expected_ms(const struct lookups *lookups)
+{
+    return lookups->expected_ms;
+}
+
 struct lookup_progress lookup_progress(const struct lookup *lookup)
 {
     const struct lookups *lookups = lookup->owner;

@@ -8,6 +8,7 @@
  *   is unknown.
  * - In the plans in which readers stay (even seeds), the prices of all lists and callers are what
  *   the upstream has created; what may have been paid for covers the rest.
+ * - No result is missing unless it was deleted, or the store was away.
  * - At the end, nothing waits, and the lists again cost only what is missing.
  *
  * SEEDS=N runs N seeds; SEED=N runs only that one. */
@@ -41,7 +42,7 @@ struct plan {
     struct random random;
     bool readers_stay;
     bool has_lost_submits; /* unknown outcomes, after which a question may be paid for again */
-    bool is_paused, is_store_away;
+    bool is_paused, is_store_away, was_store_away;
     int deleted[COMPANIES];
     struct list_reader *readers[READERS_MAX];
     size_t n_readers;
@@ -129,6 +130,21 @@ static void check_ledger(void)
     }
     ck_assert_msg(yes <= created && created <= yes + maybe,
                   "%zu were created, %zu are charged, and %zu perhaps", created, yes, maybe);
+}
+
+/* A result is only missing if it was deleted, or is still to be written, and not in the cache. */
+static void check_missing(void)
+{
+    bool has_deleted = plan.was_store_away;
+
+    for (int i = 0; i < COMPANIES; i++)
+        has_deleted = has_deleted || plan.deleted[i];
+    for (size_t i = 0; i < plan.n_readers && !has_deleted; i++)
+        for (size_t j = 0; j < plan.readers[i]->n_entries; j++) {
+            const struct listed *entry = &plan.readers[i]->entries[j];
+            ck_assert(!entry->times || entry->err != ERR_NOT_CACHED ||
+                      entry->outcome != BULK_FAILED);
+        }
 }
 
 /* ---- steps ---- */
@@ -241,6 +257,7 @@ static void pause_or_resume(void)
 static void break_or_mend_store(void)
 {
     plan.is_store_away = !plan.is_store_away;
+    plan.was_store_away = true;
     weak_store_fail_all(flow.store, plan.is_store_away);
 }
 
@@ -394,6 +411,7 @@ static void run_plan(uint64_t seed)
     if (plan.readers_stay)
         check_ledger();
     check_ledger_of_each();
+    check_missing();
     free_readers();
     flow_settle();
     ck_assert_int_eq(engine_status(flow.engine).bulks, 0);

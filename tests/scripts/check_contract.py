@@ -85,8 +85,8 @@ PARAMETERS = {
 
 def query_parameters(api, path, method):
     """Returns the names that openapi.yaml has for an operation."""
-    item = api["paths"].get(path, {})
-    told = item.get("parameters", []) + item.get(method, {}).get("parameters", [])
+    item = api["paths"][path]
+    told = item.get("parameters", []) + item[method].get("parameters", [])
     told = [api["components"]["parameters"][p["$ref"].split("/")[-1]] if "$ref" in p else p for p in told]
     return {parameter["name"] for parameter in told if parameter["in"] == "query"}
 
@@ -94,7 +94,7 @@ def query_parameters(api, path, method):
 def check_parameters(api):
     faults = []
     for name, operations in PARAMETERS.items():
-        rows = set(re.findall(r'\{"([a-z_]+)", QUERY_', read(name) if os.path.exists(name) else ""))
+        rows = set(re.findall(r'\{"([a-z_]+)", QUERY_', read(name)))
         told = set().union(*(query_parameters(api, *operation) for operation in operations))
         faults += differences(f"{name}: parameter", rows, told, "openapi.yaml")
     return faults
@@ -154,9 +154,14 @@ AGREEING = {
       "Nothing")
 #define ERR_INTERNAL_TABLE(X) X(SYSTEM, "no")
 """,
-    "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_GET, "/problems/{}", f},
+    "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_POST, "/emails", f},
+{HTTP_GET, "/lookups/{}", f}, {HTTP_GET, "/bulks/{}", f}, {HTTP_GET, "/problems/{}", f},
 """,
     "server/http/endpoints/emails_query.c": """{"domain", QUERY_TEXT, 0}, {"wait", QUERY_NUMBER, 1},
+""",
+    "server/http/endpoints/lookups.c": """{"wait", QUERY_NUMBER, 0},
+""",
+    "server/http/endpoints/bulk_query.c": """{"after", QUERY_NUMBER, 0},
 """,
     "server/config/config_table.c": """{"--listen", TEXT, FIELD(listen), "[::1]:80", 0, 0, "ADDR", "where", false},
 {"--insecure", FLAG, FIELD(insecure), NULL, 0, 0, NULL, "how", true},
@@ -216,6 +221,12 @@ paths:
         - {name: domain, in: query}
         - {$ref: '#/components/parameters/Wait'}
         - {name: Accept, in: header, example: null, description: "one, two"}
+    post:
+      parameters: [{$ref: '#/components/parameters/Wait'}]
+  /lookups/{id}:
+    parameters: [{name: id, in: path}]
+    get: {parameters: [{$ref: '#/components/parameters/Wait'}]}
+  /bulks/{id}: {get: {parameters: [{name: after, in: query}]}}
   /problems/{code}: {get: {}}
 components:
   parameters:
@@ -239,6 +250,7 @@ SPOILT = [  # file, its text, other text, what must be reported
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
     ("server/http/endpoints/emails_query.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),
+    ("openapi.yaml", "name: after", "name: before", "parameter before is in openapi.yaml"),
     ("server/config/config_table.c", "[::1]:80", "[::1]:81", "default of --listen: `[::1]:81` in the code is not"),
     ("server/config/config_table.c", "60 * SECOND", "DAY", "docs/configuration.md differs"),
     ("server/config/config_table.c", '"this", false', '"this", true', "docs/configuration.md differs"),

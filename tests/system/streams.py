@@ -3,18 +3,31 @@
 import collections
 import http.client
 import json
+import socket
 
 from waiting import PATIENCE_S
 
 Event = collections.namedtuple("Event", "id name data")
 
 
-class Stream:
-    """Closed with its daemon, or by close()."""
+def connect(address, receive_buffer):
+    """Returns a socket with a buffer that stays that small: it has to be set before the connection."""
+    client = socket.socket()
+    client.settimeout(PATIENCE_S)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    client.connect(address)
+    return client
 
-    def __init__(self, daemon, method, target, headers=None, body=None):
+
+class Stream:
+    """Closed with its daemon, or by close(); `daemon` may also be a proxy in front of it. With a `receive_buffer` of some bytes, a client that does not read
+    soon blocks the server."""
+
+    def __init__(self, daemon, method, target, headers=None, body=None, receive_buffer=None):
         self.connection = http.client.HTTPConnection(*daemon.address, timeout=PATIENCE_S)
-        daemon.connections.append(self)
+        if receive_buffer:
+            self.connection.sock = connect(daemon.address, receive_buffer)
+        getattr(daemon, "connections", []).append(self)
         self.connection.request(method, target, body, headers or {})
         self.response = self.connection.getresponse()
         self.status = self.response.status

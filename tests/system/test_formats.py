@@ -173,8 +173,9 @@ def test_line_of_a_fallback_is_stale(testbed, sim):
     daemon = testbed.daemon(sim, "--ttl-found", "1ms", "--stale-while-revalidate", "0")
     daemon.lookup("milvali.com")
     sim.rule("milvali.com", state="ERRORED", data=None)
-    line = eventually(lambda: (line := Stream(daemon, "GET", daemon.question("milvali.com", format="ndjson")).line())
-                      ["outcome"] == "stale" and line)
+    eventually(lambda: daemon.lookup("milvali.com", cached=1).status == 504)
+    line = Stream(daemon, "GET", daemon.question("milvali.com", format="ndjson")).line()
+    assert line["outcome"] == "stale"
     assert (line["status"], line["charged"], line["count"]) == (200, "maybe", 2)
     assert "timing" in line
 

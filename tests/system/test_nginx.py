@@ -5,6 +5,7 @@ Only its two addresses are replaced, because the ports of a test are not known b
 listening socket, as it does when its program is replaced, so the test needs neither a fixed port nor a
 wait.
 """
+import http.client
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import threading
 
 import pytest
+from lists import check_lines, domains, headers_of, stream
 from programs import EMAILSD, PATIENCE_S, ROOT, Daemon, tied
 from waiting import eventually
 from wire import Connection
@@ -226,6 +228,35 @@ def test_nginx_client_that_leaves_frees_its_slot(testbed, sim, proxy):
     assert daemon.is_full("milvali.com")
     caller.close()
     eventually(lambda: not daemon.is_full("milvali.com"))
+
+
+# ---- lists ----
+
+def test_nginx_passes_on_the_lines_of_a_list_as_they_arrive(daemon, sim, proxy):
+    """The head arrives while no lookup has ended, and a line while others have not."""
+    nginx = proxy(daemon.address)
+    daemon.lookup("company0.com")
+    sim.hold_submits()
+    reader = stream(nginx, domains(3))
+    assert (reader.status, reader.header("X-Accel-Buffering")) == (200, None), "the header is nginx's"
+    assert reader.line()["input"] == "company0.com"
+    sim.release_submits()
+    assert len(reader.lines()) == 2
+
+
+def test_nginx_converts_the_chunks_of_a_list_into_a_length(daemon, proxy):
+    body = [f"{domain}\n".encode() for domain in domains(3)]
+    for server, status in ((daemon, 400), (proxy(daemon.address), 200)):
+        connection = http.client.HTTPConnection(*server.address, timeout=PATIENCE_S)
+        connection.request("POST", "/emails", iter(body), headers_of("text"), encode_chunked=True)
+        assert connection.getresponse().status == status
+        connection.close()
+
+
+def test_nginx_passes_a_long_list(daemon, proxy):
+    """Of more than a MiB, which nginx would reject by default."""
+    entries = [f"https://{domain}/{'x' * 200}" for domain in domains(9000)]
+    check_lines(stream(proxy(daemon.address), entries, query="?cached=1").lines(), 9000)
 
 
 # ---- without emailsd ----

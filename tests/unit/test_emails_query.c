@@ -147,6 +147,41 @@ LOOP_TEST(query_is_parsed_or_rejected_with_a_reason, rows)
         ck_assert_str_eq(why.text, "");
 }
 
+static const struct {
+    const char *name, *value;
+    enum err err;
+} of_lists[] = {
+    {"max_credits", "100", ERR_OK},
+    {"wait", "5", ERR_OK},
+    {"format", "csv", ERR_OK},
+    {"max_credits", "-1", ERR_INVALID_PARAMETER},
+    {"max_credits", "", ERR_INVALID_PARAMETER},
+    {"domain", "a.com", ERR_UNKNOWN_PARAMETER},
+    {"country", "CH", ERR_UNKNOWN_PARAMETER},
+    {"after", "1", ERR_UNKNOWN_PARAMETER},
+};
+
+LOOP_TEST(query_of_a_list_has_no_question_and_may_limit_its_credits, of_lists)
+{
+    struct request request = {.arguments = {{slice(of_lists[_i].name), slice(of_lists[_i].value)}},
+                              .n = 1};
+    struct parameters parameters;
+    struct errmsg why = {""};
+
+    ck_assert_int_eq(parameters_read_list(&request, &parameters, &why), of_lists[_i].err);
+    if (_i == 0)
+        ck_assert_int_eq(parameters.max_credits, 100);
+}
+
+TEST(query_of_one_domain_cannot_limit_its_credits)
+{
+    struct request request = {.arguments = {{slice("max_credits"), slice("1")}}, .n = 1};
+    struct parameters parameters;
+    struct errmsg why;
+
+    ck_assert_int_eq(parameters_read(&request, &parameters, &why), ERR_UNKNOWN_PARAMETER);
+}
+
 TEST(query_values_reach_their_fields)
 {
     struct request request = {.arguments = {{slice("city"), slice("Bern")},

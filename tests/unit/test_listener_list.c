@@ -20,13 +20,14 @@ static const struct route_body list_body;
 
 #include <sys/socket.h>
 
-#define LIST_MAX ((size_t)5 << 20)
+#define ENTRY_BYTES ((size_t)512)
+#define LIST_MAX    ((size_t)5 << 20)
 
 /* ---- the routes ---- */
 
 static size_t max_list(const struct service *service)
 {
-    return service->max_list_body;
+    return service->bulk_entries * ENTRY_BYTES;
 }
 
 static enum err accept_text(const struct request *request, struct errmsg *why)
@@ -88,7 +89,7 @@ static void read_keys(void)
 static void setup(void)
 {
     read_keys();
-    fixture.service.max_list_body = LIST_MAX;
+    fixture.service.bulk_entries = LIST_MAX / ENTRY_BYTES;
     listener = start(1);
     fd = connect_to(listener);
 }
@@ -205,7 +206,7 @@ TEST(list_rejection_names_the_types_and_the_limit)
 
 TEST(list_route_without_a_limit_does_not_exist)
 {
-    fixture.service.max_list_body = 0;
+    fixture.service.bulk_entries = 0;
     raw_send(fd, POST READER TEXT LENGTH "\r\nhello");
     ck_assert(raw_read(fd, &answer));
     ck_assert_int_eq(answer.status, 405);

@@ -46,7 +46,7 @@ struct service {
     const struct heartbeat *workers; /* one for each worker; listener_start() sets them */
     size_t n_workers;
     bool takes_notifications; /* --notify-url is set */
-    size_t max_list_body;     /* bytes of a list of domains; 0 = none is accepted */
+    size_t bulk_entries;      /* of a list of domains; 0 = none is accepted */
     size_t max_streams;       /* open at the same time, over all workers */
     atomic_size_t n_streams;  /* open now; stream.c counts them */
     /* Initial values; each worker has its own copies, which a reload replaces: */

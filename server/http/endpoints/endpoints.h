@@ -4,7 +4,10 @@
 #ifndef HTTP_ENDPOINTS_ENDPOINTS_H
 #define HTTP_ENDPOINTS_ENDPOINTS_H
 
+#include "base/errmsg.h"
 #include "http/core/request.h"
+
+#include <stddef.h>
 
 /* ---- /emails ---- */
 
@@ -14,15 +17,30 @@ void emails_get(struct request *request);
 /* HEAD: reports whether a result is cached. Never spends credits: 504 `not-cached` if it is not. */
 void emails_head(struct request *request);
 
+/* POST: looks up each domain of the list in the body, and returns all results. */
+void emails_post(struct request *request);
+
+/* The body of POST: at most so many bytes, and of a type that list_type_read() knows. */
+size_t emails_body_max(const struct service *service);
+enum err emails_accepts_type(const struct request *request, struct errmsg *why);
+
 /* DELETE /emails?domain=: deletes all results of a domain, in memory and on disk. Lookups in flight
  * continue. */
 void emails_delete(struct request *request);
 
-/* ---- lookups and usage ---- */
+/* ---- lookups, lists and usage ---- */
 
 /* GET /lookups/{id}: 202 with the progress while the lookup runs; then its result or its problem;
  * 404 for unknown or expired ids. Spends no credits. */
 void lookups_get(struct request *request);
+
+/* GET /bulks/{id}: 202 with the progress while the list of a POST is looked up, then its results; a
+ * stream follows it to its end. 404 for unknown and expired ids, and those of other accounts.
+ * Spends no credits. */
+void bulks_get(struct request *request);
+
+/* DELETE /bulks/{id}: ends the entries that were not submitted. */
+void bulks_delete(struct request *request);
 
 /* GET /usage: what the client has spent today, and what remains. */
 void usage_get(struct request *request);

@@ -414,6 +414,7 @@ const struct metric metrics_table[] = {
     {"emailsd_waiters_abandoned_total", COUNTER,
      "Waiting requests whose client disconnected.", FIELD(counted.waiters_abandoned)},
     {"emailsd_bulks", GAUGE, "Lists being looked up.", FIELD(engine.bulks)},
+    {"emailsd_bulks_max", GAUGE, "Limit on lists being looked up.", FIELD(counted.bulks_max)},
     {"emailsd_bulk_entries_total", COUNTER,
      "Entries of lists that have ended, by outcome.", .write = write_bulk_entries},
     {"emailsd_queue_tasks", GAUGE, "Lookups queued for a submit.", FIELD(engine.queue_tasks)},

@@ -3,14 +3,22 @@
 #include "base/mem.h"
 #include "http/core/router.h"
 #include "http/endpoints/endpoints.h"
+#include "http/protocol/list_parser.h"
 
+static const struct route_body list_body = {.max_bytes = emails_body_max,
+                                            .requires_length = true,
+                                            .accepts = emails_accepts_type,
+                                            .accept_post = list_accept_post};
 static const struct route_body notify_body = {.max_bytes = notify_body_max};
 
 const struct route routes[] = {
     {HTTP_HEAD, "/emails", emails_head, FOR_CLIENTS, NULL},
     {HTTP_GET, "/emails", emails_get, FOR_CLIENTS, NULL},
+    {HTTP_POST, "/emails", emails_post, FOR_CLIENTS, &list_body},
     {HTTP_DELETE, "/emails", emails_delete, FOR_ADMINS, NULL},
     {HTTP_GET, "/lookups/{}", lookups_get, FOR_CLIENTS, NULL},
+    {HTTP_GET, "/bulks/{}", bulks_get, FOR_CLIENTS, NULL},
+    {HTTP_DELETE, "/bulks/{}", bulks_delete, FOR_CLIENTS, NULL},
     {HTTP_GET, "/usage", usage_get, FOR_CLIENTS, NULL},
     {HTTP_GET, "/livez", health_live, FOR_ALL, NULL},
     {HTTP_GET, "/readyz", health_ready, FOR_ALL, NULL},

@@ -87,6 +87,7 @@ struct bulk_progress {
     size_t done, ok, failed;
     size_t charged_yes, charged_maybe;
     enum err waiting_for;                   /* the condition that it waits for; ERR_OK = none */
+    bool is_drained;                        /* the shutdown has ended entries */
     int64_t started_wall_ms, ended_wall_ms; /* 0 = not ended */
     int64_t elapsed_ms, expected_ms;
     int retry_after_s;

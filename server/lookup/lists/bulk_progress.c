@@ -3,14 +3,15 @@
  *
  * The estimate assumes that each entry without a request needs a lookup, and that the upstream
  * takes them at the rate of the submit slots that a list may use, or of the reads, if that is
- * lower. It is too long if many results are known. */
+ * lower. The last one takes as long as recent lookups did. It is too long if many results are
+ * known. */
 #include "base/clock.h"
 #include "lookup/lists/bulk_state.h"
+#include "lookup/lookups.h"
 
 #include <string.h>
 #include <utlist.h>
 
-#define LOOKUP_MS   INT64_C(46000) /* a submit takes 26 s, and the processing about 20 s */
 #define RETRY_MAX_S 60
 #define FREE_MIN_S  5
 #define FREE_MAX_S  600
@@ -38,7 +39,9 @@ static int64_t left_ms(const struct bulk *bulk)
     n_open = n_open < bulk->n_unique ? n_open : bulk->n_unique;
     size_t n_unsent = n_open > n_sent ? n_open - n_sent : 0;
     rest_ms = (int64_t)n_unsent * 1000000 / bulk->owner->options.per_1000_s;
-    int64_t last_ms = n_unsent ? LOOKUP_MS : LOOKUP_MS - (now_ms(bulk) - started_ms);
+    int64_t last_ms = lookups_expected_ms(bulk->owner->engine->lookups);
+    if (!n_unsent)
+        last_ms -= now_ms(bulk) - started_ms;
     return rest_ms + (last_ms > 1000 ? last_ms : 1000);
 }
 
@@ -65,6 +68,15 @@ static int clamp_s(int64_t ms, int min_s, int max_s)
     return s < min_s ? min_s : s > max_s ? max_s : (int)s;
 }
 
+static bool is_drained(const struct bulk *bulk)
+{
+    bool any = false;
+
+    for (size_t i = 0; bulk->stop == ERR_DRAINING && !any && i < bulk->n; i++)
+        any = bulk->records[i].err == ERR_DRAINING;
+    return any;
+}
+
 struct bulk_progress bulk_progress_of(const struct bulk *bulk)
 {
     int64_t rest_ms = bulk->is_over ? 0 : left_ms(bulk);
@@ -78,6 +90,7 @@ struct bulk_progress bulk_progress_of(const struct bulk *bulk)
         .failed = bulk->n_ended - bulk->n_ok,
         .charged_yes = bulk->n_charged[CHARGED_YES],
         .charged_maybe = bulk->n_charged[CHARGED_MAYBE],
+        .is_drained = bulk->is_over && is_drained(bulk),
         .waiting_for = bulk->is_over ? ERR_OK : bulk_waits_for(bulk),
         .started_wall_ms = bulk->started_wall_ms,
         .ended_wall_ms = bulk->ended_wall_ms,

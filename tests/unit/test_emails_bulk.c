@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* test_emails_bulk.c - tests how a list is read in portions, and how its results are pulled: no
+ * faster than the client reads, and to the end if the client or the engine does not keep up. */
+#include "http/endpoints/endpoints.h"
+#include "list_request.h"
+
+#include "tests/support/suite.h"
+#include <stdio.h>
+
+#define PORTION 256
+
+static struct bulk_reader *const reader = (struct bulk_reader *)&fake.clock; /* any address */
+
+FIXTURE(set_up, tear_down);
+
+/* Returns a list of n domains. The caller frees it. */
+static char *domains(int n)
+{
+    struct buf text = BUF_INIT(1 << 20);
+
+    for (int i = 0; i < n; i++)
+        buf_addf(&text, "company%d.com\n", i);
+    return buf_take(&text, NULL);
+}
+
+/* Runs loop iterations until no message is left; returns how many. */
+static int run_iterations(void)
+{
+    int n = 0;
+
+    while (!fake.posted && !fake.status) {
+        inbox_run_all(fake.inbox);
+        n++;
+    }
+    return n;
+}
+
+/* Sends a list of n domains whose query has one argument, and opens its bulk. */
+static void open_bulk(int n, const char *argument, const char *value)
+{
+    autofree char *body = domains(n);
+
+    fake.request.body = body;
+    fake.request.argument = argument;
+    fake.request.value = value;
+    emails_post(&fake.request);
+    run_iterations();
+    ck_assert(fake.has_dropped_body);
+    fake.request.body = NULL;
+}
+
+static void return_opened(size_t n)
+{
+    struct bulk_open_call *open = posted_open();
+
+    bulk_list_free(TAKE(open->list));
+    open->reader = reader;
+    open->progress = (struct bulk_progress){.total = n, .unique = n, .retry_after_s = 7};
+    return_call();
+}
+
+/* Returns results of entries that failed, because they need no result. */
+static void return_results(size_t n, bool is_last)
+{
+    struct bulk_pull_call *pull = posted_pull();
+
+    for (size_t i = 0; i < n; i++)
+        pull->results[i] = (struct bulk_result){.index = pull->after + i,
+                                                .input = "a.com",
+                                                .outcome = BULK_FAILED,
+                                                .err = ERR_LOOKUP_FAILED,
+                                                .detail = xstrdup("detail")};
+    pull->n = n;
+    pull->is_last = is_last;
+    return_call();
+}
+
+static void return_late(void)
+{
+    posted_pull()->is_late = true;
+    return_call();
+}
+
+/* ---- reading the list ---- */
+
+TEST(list_is_read_in_portions)
+{
+    autofree char *body = domains(4 * PORTION);
+
+    fake.request.body = body;
+    emails_post(&fake.request);
+    ck_assert(fake.is_parked);
+    ck_assert_ptr_null(fake.posted);
+    ck_assert_int_eq(run_iterations(), 5);
+    ck_assert_uint_eq(posted_open()->list->n, 4 * PORTION);
+    ck_assert_str_eq(posted_open()->list->entries[PORTION].input, "company256.com");
+    return_opened(4 * PORTION);
+    return_results(0, true);
+    close_stream(true);
+}
+
+TEST(list_of_a_client_that_leaves_is_dropped)
+{
+    autofree char *body = domains(2 * PORTION);
+
+    fake.request.body = body;
+    emails_post(&fake.request);
+    inbox_run_all(fake.inbox);
+    fake.abandoned(&fake.request);
+    ck_assert_int_ne(fake.status, 0);
+    fake.request.body = NULL; /* it ends with the request */
+    ck_assert_int_eq(fake.n_held, 1);
+    inbox_run_all(fake.inbox);
+    ck_assert_ptr_null(fake.posted);
+}
+
+TEST(list_with_too_many_entries_is_rejected)
+{
+    autofree char *body = domains(PORTION + 1);
+
+    fake.service.bulk_entries = PORTION;
+    fake.request.body = body;
+    emails_post(&fake.request);
+    ck_assert_int_eq(run_iterations(), 2);
+    ck_assert_int_eq(fake.status, 413);
+}
+
+TEST(list_without_entries_is_rejected)
+{
+    fake.request.body = "\n#\n";
+    emails_post(&fake.request);
+    run_iterations();
+    ck_assert_int_eq(fake.status, 400);
+}
+
+TEST(list_takes_the_account_and_its_limits)
+{
+    fake.client.quota = 5;
+    fake.client.weight = 3;
+    fake.client.cached_only = true;
+    open_bulk(1, "max_credits", "7");
+    const struct bulk_list *list = posted_open()->list;
+    ck_assert_str_eq(list->account, "account");
+    ck_assert_int_eq(list->quota, 5);
+    ck_assert_int_eq(list->weight, 3);
+    ck_assert_int_eq(list->max_credits, 7);
+    ck_assert(list->directives.only_cached);
+    ck_assert_int_eq(list->not_cached, ERR_NOT_CACHED);
+    return_opened(1);
+    return_results(1, true);
+    close_stream(true);
+}
+
+/* ---- a stream ---- */
+
+TEST(stream_pulls_only_what_its_client_reads)
+{
+    open_bulk(30, NULL, NULL);
+    return_opened(30);
+    ck_assert_int_eq(fake.status, 200);
+    ck_assert_int_eq(posted_pull()->order, BULK_AS_ENDED);
+    ck_assert_int_eq(posted_pull()->until_ms, INT64_MAX);
+    return_results(10, false);
+    ck_assert_uint_eq(posted_pull()->after, 10);
+    fake.stream.unsent = 64 << 10;
+    return_results(0, false);
+    ck_assert_ptr_null(fake.posted);
+    fake.stream.unsent = 0;
+    fake.owner->drained(&fake.stream);
+    ck_assert_uint_eq(posted_pull()->after, 10);
+    fake.owner->drained(&fake.stream); /* a second pull would be one too many */
+    return_results(20, true);
+    ck_assert(fake.stream.is_ended);
+    close_stream(true);
+    ck_assert_ptr_eq(fake.closed, reader);
+}
+
+TEST(stream_writes_a_pull_no_faster_than_its_client_reads)
+{
+    open_bulk(30, NULL, NULL);
+    return_opened(30);
+    fake.stream.unsent = 64 << 10; /* not taken yet: the head of the body */
+    return_results(10, false);
+    ck_assert_uint_eq(fake.stream.body.len, 0);
+    fake.stream.unsent = 0;
+    fake.owner->drained(&fake.stream);
+    ck_assert_uint_gt(fake.stream.body.len, 0);
+    ck_assert_uint_eq(posted_pull()->after, 10);
+    return_results(20, true);
+    ck_assert(fake.stream.is_ended);
+    close_stream(true);
+}
+
+TEST(stream_whose_client_leaves_ends_with_its_pull)
+{
+    open_bulk(30, NULL, NULL);
+    return_opened(30);
+    close_stream(false);
+    ck_assert_ptr_eq(fake.closed, reader);
+    ck_assert_int_eq(fake.n_held, 1);
+    return_results(3, false);
+}
+
+TEST(stream_with_a_wait_closes_what_is_open)
+{
+    open_bulk(30, "wait", "5");
+    return_opened(30);
+    ck_assert(posted_pull()->closes_open);
+    ck_assert_int_eq(posted_pull()->until_ms, fake.clock.now_ms + 5000);
+    return_results(30, true);
+    close_stream(true);
+}
+
+TEST(events_report_progress_at_most_once_a_second)
+{
+    open_bulk(30, "format", "sse");
+    return_opened(30);
+    ck_assert(posted_pull()->wants_progress);
+    ck_assert_int_eq(posted_pull()->until_ms, fake.clock.now_ms + 5000);
+    return_results(1, false);
+    ck_assert_ptr_null(strstr(strstr(buf_str(&fake.stream.body), "progress") + 1, "progress"));
+    clock_advance(&fake.clock, 1000);
+    return_results(1, false);
+    ck_assert_ptr_nonnull(strstr(strstr(buf_str(&fake.stream.body), "progress") + 1, "progress"));
+    return_results(0, true);
+    close_stream(true);
+}
+
+/* ---- a document ---- */
+
+TEST(document_waits_with_one_pull_for_the_end)
+{
+    open_bulk(30, "format", "json");
+    return_opened(30);
+    ck_assert_int_eq(fake.status, 0);
+    ck_assert_int_eq(posted_pull()->order, BULK_AS_LISTED);
+    ck_assert_int_eq(posted_pull()->until_ms, fake.clock.now_ms + 90000);
+    ck_assert(posted_pull()->promises);
+    return_results(10, false);
+    ck_assert_int_eq(fake.status, 200);
+    ck_assert_int_eq(posted_pull()->until_ms, INT64_MAX);
+    return_results(20, true);
+    close_stream(true);
+}
+
+TEST(document_is_promised_when_its_wait_is_over)
+{
+    open_bulk(30, "format", "json");
+    return_opened(30);
+    return_late();
+    ck_assert_int_eq(fake.status, 504);
+    ck_assert_ptr_eq(fake.closed, reader);
+}
+
+TEST(document_that_has_ended_is_no_late_one)
+{
+    open_bulk(30, "format", "json");
+    return_opened(30);
+    posted_pull()->is_late = true;
+    return_results(30, true);
+    ck_assert_int_eq(fake.status, 200);
+    close_stream(true);
+}
+
+TEST(document_of_a_client_that_leaves_ends_with_its_pull)
+{
+    open_bulk(30, "format", "json");
+    return_opened(30);
+    fake.abandoned(&fake.request);
+    ck_assert_ptr_eq(fake.closed, reader);
+    return_call();
+}
+
+/* ---- an engine that hangs ---- */
+
+static const char *const formats[] = {"json", "csv", "ndjson", "sse"};
+
+LOOP_TEST(request_is_answered_late_and_its_bulk_promised, formats)
+{
+    fake.request.prefer = "wait=5";
+    open_bulk(30, "format", formats[_i]);
+    ck_assert_int_eq(fake.late_ms, fake.clock.now_ms + 6000);
+    clock_advance(&fake.clock, 6000);
+    fake.late(&fake.request);
+    ck_assert_int_eq(fake.status, 504);
+    return_opened(30);
+    ck_assert(posted_pull()->promises || posted_pull()->closes_open);
+    ck_assert_int_lt(posted_pull()->until_ms, fake.clock.now_ms);
+    ck_assert_ptr_null(fake.closed);
+    return_late();
+    ck_assert_ptr_eq(fake.closed, reader);
+}
+
+TEST(stream_breaks_off_if_the_engine_hangs_at_its_deadline)
+{
+    open_bulk(30, "wait", "5");
+    return_opened(30);
+    clock_advance(&fake.clock, 6000);
+    return_results(10, false);
+    fake.stream.late(&fake.stream); /* the engine has just been called again */
+    ck_assert(!fake.stream.is_aborted);
+    ck_assert_int_eq(fake.stream.late_ms, fake.clock.now_ms + 1000);
+    clock_advance(&fake.clock, 1000);
+    fake.stream.late(&fake.stream);
+    ck_assert(fake.stream.is_aborted);
+    close_stream(false);
+    return_results(0, true);
+}
+
+TEST(bulk_that_cannot_be_opened_is_answered_with_the_reason)
+{
+    open_bulk(30, NULL, NULL);
+    bulk_list_free(TAKE(posted_open()->list));
+    posted_open()->err = ERR_OVERLOADED;
+    return_call();
+    ck_assert_int_eq(fake.status, 503);
+}
