@@ -41,7 +41,6 @@ def test_lists_that_have_ended_take_a_bounded_memory(testbed, sim):
         ids.append(reader.bulk_id())
         reader.read()
         reader.close()
-    print((resident_bytes(daemon) - before)/MIB)
     assert resident_bytes(daemon) - before < KEPT_BYTES + SPARE_BYTES
     assert daemon.get(f"/bulks/{ids[0]}").status == 404
     assert daemon.get(f"/bulks/{ids[-1]}").status == 200

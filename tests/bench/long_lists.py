@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""lists.py - measurement 9: a list of 10,000 unknown domains, and what another client notices of it.
+"""long_lists.py - measurement 9: a list of 10,000 unknown domains, and what another client notices of it.
 
 The floor follows from the upstream's limits alone: the submits of one batch after the other in each slot that a
 list may use, then the slowest task of the last batch; or the reads, if these take longer. The upstream has the
