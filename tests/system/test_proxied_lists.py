@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""test_proxied_lists.py - tests lists through nginx as it comes: it buffers responses, or not, and ends one that
-sends nothing for a while.
+"""test_proxied_lists.py - tests lists through an nginx with few settings: it buffers responses, or not, and ends one
+that sends nothing for a while.
 
 test_nginx.py has the tests of docker/nginx.conf, test_haproxy.py those of HAProxy.
 """
