@@ -19,7 +19,7 @@ trap 'rm -f "$lines"' EXIT
 send_until_complete() {
     local status
     for ((i = 1; i <= attempts; i++)); do
-        curl -sSfN --retry 20 --retry-connrefused "${key[@]}" -H 'Content-Type: text/plain' \
+        curl -sSfN --retry 20 --retry-max-time 600 "${key[@]}" -H 'Content-Type: text/plain' \
             --data-binary "@$1" "$url/emails" | tee "$lines"
         status=$?
         [ $status -eq 0 ] && ! jq -es 'any(.status == 503 or .status == 504)' "$lines" >/dev/null && return

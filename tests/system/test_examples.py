@@ -3,6 +3,8 @@
 
 An example whose language is missing on this machine is skipped; curl and Python are always there.
 """
+import contextlib
+import os
 import re
 import shutil
 import signal
@@ -36,7 +38,8 @@ def need(*programs):
 
 
 class Example:
-    """A program of docs/examples that runs. Its output goes to files, so that it never waits for its reader."""
+    """A program of docs/examples that runs, with the programs that it starts. Its output goes to files, so that it
+    never waits for its reader."""
 
     def __init__(self, folder, name, url, argument, env=None):
         command, others = COMMANDS[name]
@@ -44,7 +47,8 @@ class Example:
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(tied([*command, FOLDER / name, argument]), stdin=subprocess.DEVNULL,
-                                            stdout=out, stderr=err, env=environment({"EMAILSD_URL": url, **(env or {})}))
+                                            stdout=out, stderr=err, start_new_session=True,
+                                            env=environment({"EMAILSD_URL": url, **(env or {})}))
 
     def output(self):
         return self.out.read_text("utf-8")
@@ -63,6 +67,11 @@ class Example:
         assert self.process.wait(PATIENCE_S) == status, self.errors()
         return self.output()
 
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):  # all have ended
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -75,8 +84,7 @@ def run(tmp_path):
 
     yield start
     for example in started:
-        example.process.kill()
-        example.process.wait()
+        example.kill()
 
 
 @pytest.fixture
