@@ -27,7 +27,9 @@ SUBMIT_S, TASK_S, SPREAD_S = 26, 5, 20
 BATCH, SLOTS, READS = 100, 4, 18  # emailsd's defaults
 LIMIT = 20                        # reads per second that the upstream allows
 QUICK = 0.05
+CONCURRENT = 16                   # lists of --bulks, all together
 GOAL_OVER, GOAL_MIB, GOAL_AGAIN_S, GOAL_MS = "5%", "32", "2", "2"
+GOAL_ENTRY = "1,024"
 SECONDS = 4  # of a load
 POINTS = ["p50", "p99", "p99.9", "max"]
 SHARED = ("The hits, the upstream and the client of the list share a core. What these two take from the hits is part "
@@ -130,6 +132,21 @@ def _hits_beside_lists_that_are_read(testbed, hits, daemon):
     return lists.result("rejected")["lists"] / seconds
 
 
+def _bytes_of_an_entry(testbed):
+    """Returns the memory of each entry of many lists, none of which has ended."""
+    simulator = testbed.simulator("--submit-delay", "1h", cores=machine.CORES[-1:])
+    daemon = testbed.emailsd(simulator, "--bulks", str(4 * CONCURRENT), "--threads", "1", cores=machine.CORES[:1])
+    pid = daemon.process.pid
+    settle(pid)
+    idle_kib = resident_kib(pid)
+    for i in range(CONCURRENT):
+        ListClient(testbed, daemon.address[1], f"list{i}")
+    while f"emailsd_bulks {CONCURRENT}\n" not in testbeds.fetch(daemon.address[1], "/metrics")[2].decode():
+        time.sleep(0.1)  # polls
+    settle(pid)
+    return (resident_kib(pid) - idle_kib) * 1024 / (CONCURRENT * ENTRIES)
+
+
 def _table_of_times(scale, first, again, grown_kib, calls):
     floor_s = _floor_s(scale)
     table = Table(f"A list of {ENTRIES:,} unknown domains", ["", "emailsd", "goal"])
@@ -156,6 +173,8 @@ def measure(quick):
         calls = {name: n - before[name] for name, n in simulator.calls().items()}
         per_second = _hits_beside_lists_that_are_read(testbed, hits, daemon)
     times = _table_of_times(scale, *figures, calls)
+    with Testbed() as testbed:
+        times.add(f"memory of {CONCURRENT} such lists, bytes per entry", number(_bytes_of_an_entry(testbed), 0), GOAL_ENTRY)
     times.note(f"Submit delay {SUBMIT_S * scale:g} s, tasks {TASK_S * scale:g} to {(TASK_S + SPREAD_S) * scale:g} s, "
                f"{READS / scale:.0f} reads per second, --submit-slots {SLOTS}, of which a list uses {SLOTS - 1}." +
                (f" {scale:.0%} of the real times; the daemon's linger and shortest poll are not scaled."
