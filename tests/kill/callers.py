@@ -5,14 +5,14 @@ Each request has a connection of its own. A response counts as received if it ar
 connection broke, also if it is read after the kill: the kernel had it.
 """
 import json
-import re
 import selectors
 import socket
 import time
 import urllib.parse
 
+from lists import body_of_lookup
+
 LAST_CHUNK = b"\r\n0\r\n\r\n"
-RESULT = re.compile(rb'"charged":"\w+",')  # the members of the result follow
 
 
 class Told:
@@ -107,9 +107,8 @@ class _List(_Caller):
         results = []
         for line in self._lines():
             document = json.loads(line)
-            body = b"{" + RESULT.split(line, 1)[1] + b"\n"
-            problem = document.get("problem")
-            results.append((document["input"], Told(document["status"], json.dumps(problem) if problem else body)))
+            body = json.dumps(document["problem"]) if "problem" in document else body_of_lookup(line)
+            results.append((document["input"], Told(document["status"], body)))
         return results
 
 
