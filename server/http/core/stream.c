@@ -152,7 +152,7 @@ static size_t take(struct stream *stream, char *out, size_t room)
     memcpy(out, stream->body.data + stream->n_taken, len);
     stream->n_taken += len;
     stream->n_sent += len;
-    if (len == unsent) {
+    if (stream_unsent(stream) == 0) {
         stream->n_taken = 0;
         if (stream->body.room > BUF_SMALL)
             buf_done(&stream->body);
