@@ -8,9 +8,9 @@ the shutdown. Batches are small, so that a list has several.
 After each kill the journal is read, from a copy of the files or from the server. It must contain every entry that
 it once had, and every response that a caller received. The upstream must have paid no task that the journal does
 not know. After the last kill a daemon drains and the records are compared. Then the same requests must get the
-same responses, byte for byte, also without the upstream. Each list, sent again, has one result for each entry. In a rough stage the upstream also rejects and
-fails at times. In a stage with notices it loses responses to submits, and calls the notify URL: then an
-unknown outcome may become known, and nothing else changes.
+same responses, byte for byte, also without the upstream. Each list, sent again, has one result for each entry.
+In a rough stage the upstream also rejects and fails at times. In a stage with notices it loses responses to submits,
+and calls the notify URL: then an unknown outcome may become known, and nothing else changes.
 
 In a stage with PostgreSQL, some kills happen while the server is away or shortly after. A batch id that was in the
 spool once is in the spool or in the journal after each kill.
