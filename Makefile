@@ -306,7 +306,7 @@ $(BENCH_BIN): %: %.o $(LIB)
 
 $(B)/tests/bench/store_bench $(B)/tests/bench/group_bench: $(call objects,$(BENCH_AUX))
 
-bench: deps ## nine benchmarks compared with peers and lower bounds, 20 min; QUICK=1 for four
+bench: deps ## ten benchmarks compared with peers and lower bounds, 35 min; QUICK=1 for five
 	@tests/bench/install.sh
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCH_BIN)
 	@AS_OWNER='$(AS_OWNER)' MAKE='$(MAKE)' JOBS=$(JOBS) tests/bench/build_before.sh '$(BEFORE)' build/before

@@ -24,6 +24,7 @@ CHAPTERS = {
     "store": "Threads of the store",
     "hanging": "Hanging disk",
     "outage": "Outages of PostgreSQL",
+    "lists": "Lists",
 }
 
 

@@ -45,11 +45,20 @@ def cpu_since(before):
     return sum(now - before[pid] for pid, now in cpu_s(before).items())
 
 
-def resident_kib(pid):
+def _status_kib(pid, name):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(name + ":"):
             return int(line.split()[1])
     return 0
+
+
+def resident_kib(pid):
+    return _status_kib(pid, "VmRSS")
+
+
+def peak_kib(pid):
+    """Returns the most resident memory that the process has had."""
+    return _status_kib(pid, "VmHWM")
 
 
 def machine_times():

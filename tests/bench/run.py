@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py [--quick] [--only NAME,...] [--out FOLDER] - runs the nine measurements of `make bench`.
+"""run.py [--quick] [--only NAME,...] [--out FOLDER] - runs the ten measurements of `make bench`.
 
 Prints the tables and writes benchmarks.md and its figures, by default into docs/. If a measurement fails,
 it is named, the others still run, and the exit status is 1. With --only nothing is written unless --out is
@@ -19,6 +19,7 @@ import hanging
 import hits
 import journal
 import latency
+import long_lists
 import machine
 import misses
 import outage
@@ -72,6 +73,9 @@ class Bench:
 
     def outage(self):
         return outage.measure(self.quick)
+
+    def lists(self):
+        return long_lists.measure(self.quick)
 
     def run(self, name):
         began = time.monotonic()

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
 """random_kills.py - kill -9 at random instants, repeatedly on the same store.
 
-A round: start, send some new and some old requests, kill. The upstream takes tens of milliseconds, so that
-kills fall into every phase of a lookup, into the start with its recovery, and into the shutdown.
+A round: start, send some new and some old requests, kill. Some of them are lists, new or sent again. The upstream
+takes tens of milliseconds, so that kills fall into every phase of a lookup, into the start with its recovery, and into
+the shutdown. Batches are small, so that a list has several.
 
 After each kill the journal is read, from a copy of the files or from the server. It must contain every entry that
 it once had, and every response that a caller received. The upstream must have paid no task that the journal does
 not know. After the last kill a daemon drains and the records are compared. Then the same requests must get the
-same responses, byte for byte, also without the upstream. In a rough stage the upstream also rejects and
-fails at times. In a stage with notices it loses responses to submits, and calls the notify URL: then an
-unknown outcome may become known, and nothing else changes.
+same responses, byte for byte, also without the upstream. Each list, sent again, has one result for each entry.
+In a rough stage the upstream also rejects and fails at times. In a stage with notices it loses responses to submits,
+and calls the notify URL: then an unknown outcome may become known, and nothing else changes.
 
 In a stage with PostgreSQL, some kills happen while the server is away or shortly after. A batch id that was in the
 spool once is in the spool or in the journal after each kill.
@@ -20,7 +21,7 @@ import re
 import time
 
 from reconciliation import breaches, drain, flags_of, inspect, read_journal
-from callers import Callers, request_all
+from callers import Callers, request_all, send_list
 from notices import LOST_AT_END, Notices
 from postgres import Store
 from programs import REPORTS, Daemon, Simulator
@@ -31,7 +32,9 @@ from waiting import eventually
 
 VENDOR = ("--submit-delay", "30ms", "--task-time", "30ms", "--task-time-jitter", "60ms")
 FLAGS = ("--unknown-hold", "24h", "--ttl-failed", "24h", "--batch-linger", "5ms",
-         "--submit-timeout", "10s")
+         "--submit-timeout", "10s", "--batch-size", "5")
+WITH_A_LIST = 0.4  # of the rounds with requests
+LISTS = 10         # that are sent again at the end
 ROUGH = [("submit", False, {"kind": "status", "status": 429, "headers": {"Retry-After": "1"}}),
          ("submit", False, {"kind": "status", "status": 400}),
          ("submit", True, {"kind": "close"}),
@@ -74,6 +77,7 @@ class Round:
         self.store = Store(server, "kills") if server else self.directory / "state" / "emailsd.db"
         self.sim = Simulator(self.directory / "sim.stderr", *VENDOR)
         self.asked = []
+        self.lists = []
         self.answered = {}      # the first 200 response of each domain
         self.ended = {}     # by tracking id, as the journal had it once
         self.batch_ids = {}
@@ -113,11 +117,27 @@ class Round:
         old = self.dice.sample(self.asked, min(len(self.asked), self.dice.randint(0, 3)))
         return old + [self._new_domain() for _ in range(self.dice.randint(1, 5))]
 
-    def _request_and_kill(self, how):
-        daemon = self._daemon()
-        callers = Callers(daemon.address)
+    def _new_list(self):
+        """Returns several batches of new questions, some old ones, and one of them twice."""
+        entries = [self._new_domain() for _ in range(self.dice.randint(2, 12))]
+        entries += self.dice.sample(self.asked, min(len(self.asked), 3))
+        self.dice.shuffle(entries)
+        self.lists.append([*entries, entries[0]])
+        return self.lists[-1]
+
+    def _send_requests(self, address):
+        """Sends lookups, and at times a list: a new one, the last one again, or another one again."""
+        callers = Callers(address)
         for domain in self._questions():
             callers.lookup(domain)
+        if self.dice.random() < WITH_A_LIST:
+            again = [self.lists[-1], self.dice.choice(self.lists)] if self.lists else []
+            callers.send_list(self.dice.choice([self._new_list(), *again]))
+        return callers
+
+    def _request_and_kill(self, how):
+        daemon = self._daemon()
+        callers = self._send_requests(daemon.address)
         if how == "stopping":
             callers.listen(self.dice.uniform(0, LOOKUP_S))
             daemon.process.terminate()
@@ -127,13 +147,12 @@ class Round:
             callers.listen(self.dice.uniform(0, longest_s), until_answered=how == "answered")
         daemon.kill()
         self._hear(callers.finish())
+        self._check_lists(callers.lists)
 
     def _kill_without_store(self):
         """The server crashes at a random instant. It comes back before the kill or after it."""
         daemon = self._daemon()
-        callers = Callers(daemon.address)
-        for domain in self._questions():
-            callers.lookup(domain)
+        callers = self._send_requests(daemon.address)
         callers.listen(self.dice.uniform(0, SUBMIT_S))
         self.server.stop()
         callers.listen(self.dice.uniform(0, SUBMIT_S))
@@ -144,10 +163,10 @@ class Round:
         daemon.kill()
         if not is_back:
             self.server.start()
-        answered = callers.finish()
         # While the store is known to be away, results are returned that it does not have.
-        self._hear({domain: answer for domain, answer in answered.items()
-                    if answer.status != 200 or domain in self.answered})
+        self._hear([(domain, answer) for domain, answer in callers.finish()
+                    if answer.status != 200 or domain in self.answered])
+        self._check_lists(callers.lists)
 
     def _round(self):
         how = self.dice.choices(["any", "submitting", "answered", "starting", "stopping", "away"],
@@ -165,7 +184,7 @@ class Round:
 
     def _hear(self, answered):
         """What callers received in this round."""
-        for domain, answer in answered.items():
+        for domain, answer in answered:
             if answer.status == 200:
                 if self.answered.setdefault(domain, answer.body) != answer.body:
                     self.breach(f"{domain}: another answer than before")
@@ -173,6 +192,17 @@ class Round:
                 self.lost.add(domain)
             elif answer.code() not in (*NOT_NOW, "lookup-failed"):
                 self.breach(f"{domain}: {answer.status} {answer.body!r}")
+
+    def _check_lists(self, lists):
+        """No list has two results for an entry; one whose response has ended has all of them."""
+        self.tally.lists += len(lists)
+        for sent in lists:
+            problem, indexes = sent.rejected(), sorted(sent.indexes())
+            if problem and problem.code() not in NOT_NOW:
+                self.breach(f"a list: {problem.status} {problem.body!r}")
+            if len(set(indexes)) != len(indexes) or (
+                    sent.is_streamed() and sent.is_over() and indexes != list(range(len(sent.domains)))):
+                self.breach(f"a list of {len(sent.domains)} has the results {indexes}")
 
     def _look_at_the_dead(self):
         if not self.store.exists():
@@ -224,7 +254,7 @@ class Round:
 
     def _request_again(self, daemon, expected):
         answered = request_all(daemon.address, expected)
-        self._hear(answered)
+        self._hear(answered.items())
         for domain, wanted in expected.items():
             answer = answered.get(domain)
             got = answer and (answer.code() if answer.status != 200 else answer.body)
@@ -234,6 +264,23 @@ class Round:
                 self.breach(f"{domain}: {got!r}, not {wanted!r}")
                 self.tally.lost += 1
 
+    def _send_lists_again(self, daemon, query=""):
+        """Each has all results. Returns those of all lists."""
+        lists = [send_list(daemon.address, entries, query) for entries in self.lists[-LISTS:]]
+        for sent in lists:
+            if not (sent.is_streamed() and sent.is_over()):
+                self.breach(f"a list that was sent again has not ended: {sent.data[:300]!r}")
+        self._check_lists(lists)
+        return [result for sent in lists for result in sent.results()]
+
+    def _send_stored_lists_again(self, daemon, expected):
+        """Without a lookup, a list has the results that single requests have, or none for what has failed."""
+        for domain, answer in self._send_lists_again(daemon, "?cached=1"):
+            wanted = expected.get(domain)
+            if isinstance(wanted, bytes) and (answer.status != 200 or answer.body.rstrip() != wanted.rstrip()):
+                self.breach(f"{domain}: in a list {answer.status} {answer.body!r}, not {wanted!r}")
+                self.tally.lost += 1
+
     def _settle(self):
         eventually(lambda: self.sim.calls()["asleep"] == 0)
         daemon = self._daemon()
@@ -241,6 +288,7 @@ class Round:
             domains = [self._new_domain("lost") for _ in range(LOST_AT_END)]
             self.lost.update(domains)
             self.notices.lose_and_resolve(daemon, domains)
+        self._hear(self._send_lists_again(daemon))
         drain(self.store)
         daemon.kill()
         self.tally.kills += 1
@@ -259,6 +307,7 @@ class Round:
         self.sim.stop()
         daemon = self._daemon()
         self._request_again(daemon, expected)
+        self._send_stored_lists_again(daemon, expected)
         daemon.stop()
         if self.spool.ids():
             self.breach(f"in the spool after a clean stop: {self.spool.ids()}")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """tally.py - the results of a stage, and of all stages together."""
-COLUMNS = ("kills", "lookups", "created", "answered", "failed", "unknown", "resolved", "not_created",
+COLUMNS = ("kills", "lists", "lookups", "created", "answered", "failed", "unknown", "resolved", "not_created",
            "late", "twice", "lost")
 
 
@@ -8,7 +8,7 @@ class Tally:
     """Counts, and a sentence for every broken promise. `lost` are tasks that were paid, or results that
     were returned once, and that are not in the journal or no longer served. `resolved` are tasks whose outcome was
     unknown once, and is known at the end. `late` are batch ids that were read so shortly before a kill that they were
-    neither stored nor in the spool."""
+    neither stored nor in the spool. `lists` were sent, new or again."""
 
     def __init__(self, name):
         self.name = name

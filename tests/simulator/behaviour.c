@@ -39,6 +39,8 @@ static const struct setting settings[] = {
      .help = "up to so much longer, drawn for each task (0)"},
     {MEMBER(behaviour, retention_ms), .kind = SETTING_TIME, .flag = "retention",
      .help = "answer 404 for batches older than this (0: never)"},
+    {MEMBER(behaviour, reads_per_second), .kind = SETTING_NUMBER, .flag = "reads-per-second",
+     .help = "answer 429 to more status, task_ids and task calls (0: never)"},
     {MEMBER(behaviour, credits), .kind = SETTING_NUMBER, .flag = "credits",
      .help = "balance at the start (10000)"},
     {MEMBER(behaviour, credits_checked), .kind = SETTING_WORD, .words = checked_words,

@@ -90,6 +90,7 @@ struct behaviour {
     int64_t task_time_ms;        /* from creation to end */
     int64_t task_time_jitter_ms; /* random addition of at most this, per task */
     int64_t retention_ms;        /* older batches return 404; 0 = never */
+    int64_t reads_per_second;    /* more return 429; 0 = no limit */
     int64_t credits;             /* the initial balance */
     int64_t reserve_per_task;    /* prices in thousandths of a credit */
     int64_t price_per_email;

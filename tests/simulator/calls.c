@@ -285,6 +285,31 @@ static int64_t due_ms(const struct call *call)
     return call->arrived_ms + behaviour->submit_delay_ms;
 }
 
+/* Counts a read in its second. Returns whether it is one too many. */
+static bool is_throttled(const struct call *call)
+{
+    struct calls *calls = call->sim->calls;
+    int64_t limit = call->sim->behaviour.reads_per_second;
+    bool is_read = call->api.kind == CALL_STATUS || call->api.kind == CALL_TASK_IDS ||
+                   call->api.kind == CALL_TASK;
+
+    if (!limit || !is_read)
+        return false;
+    if (call->arrived_ms - calls->second_ms >= 1000) {
+        calls->second_ms = call->arrived_ms;
+        calls->in_second = 0;
+    }
+    return ++calls->in_second > limit;
+}
+
+static void throttle(struct call *call)
+{
+    call->sim->calls->throttled++;
+    reply_detail(&call->reply, 429, "rate limit exceeded");
+    reply_header(&call->reply, "Retry-After", "1", 1);
+    finish(call);
+}
+
 void call_serve(struct call *call)
 {
     struct calls *calls = call->sim->calls;
@@ -300,6 +325,10 @@ void call_serve(struct call *call)
     call->api.status = call_query(call, "status");
     call->api.body = buf_str(&call->body);
     call->api.body_len = call->body.len;
+    if (is_throttled(call)) {
+        throttle(call);
+        return;
+    }
     call->fault = faults_meet(&call->sim->faults, &call->sim->upstream, &call->api);
     call_sleep(call, due_ms(call), act);
 }

@@ -14,7 +14,7 @@ struct number {
     uint64_t value;
 };
 
-#define NUMBERS 19
+#define NUMBERS 20
 
 static void add_text(struct buf *out, const char *key, const char *value)
 {
@@ -63,6 +63,7 @@ static void report_numbers(const struct sim *sim, struct number *numbers)
         {"unauthorized", calls->unauthorized},
         {"connections", calls->connections},
         {"accept_closed", calls->accept_closed},
+        {"throttled", calls->throttled},
         {"requests", calls->n_records},
         {"open", sim->open},
         {"scripts", sim->sockets.n},

@@ -74,6 +74,9 @@ struct calls {
     uint64_t unauthorized;
     uint64_t connections;   /* connections with at least one call to the upstream */
     uint64_t accept_closed; /* closed right after accept(), by a fault */
+    uint64_t throttled;     /* reads that got 429, by the behaviour */
+    int64_t second_ms;      /* when the second began in which reads are counted, */
+    int64_t in_second;      /* and their number */
     uint64_t n_records;     /* total */
     struct record records[RECORDS];
 };

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""run.py - a long run: fifty clients, an upstream that fails at times, restarts and kills.
+"""run.py - a long run: fifty clients, which also send lists, an upstream that fails at times, restarts and kills.
 
 For the first two fifths of the time, daemons end by SIGTERM and by kill -9 in turn. For the rest, one
 daemon runs, whose use of resources must be constant at its end: as many descriptors and threads as after
@@ -16,6 +16,7 @@ must not stop the others. Exits with 1 if any of this fails; the numbers are alw
 import argparse
 import collections
 import contextlib
+import functools
 import http.client
 import json
 import pathlib
@@ -29,11 +30,13 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "system")]
 
+from lists import body_of_lookup  # noqa: E402 - after the line that finds it
 from reconciliation import breaches, drain, flags_of, read_journal  # noqa: E402 - after the line that finds it
 from postgres import Postgres, Store  # noqa: E402
 from programs import Daemon, Simulator  # noqa: E402
 
 CLIENTS, HOT, LIVES = 50, 300, 6
+LISTS, ENTRIES, SHARE_OF_LISTS = 30, 20, 0.02  # the same ones again and again, because those that have ended are kept
 # The share of new questions: enough to reach every limit on a number (such as 10,000 finished lookups) long
 # before the end. Otherwise its filling would look like a leak.
 NEW = 0.12
@@ -90,6 +93,15 @@ class Soak:
                 return f"new{self.n_new}.com"
         return f"hot{int(dice.paretovariate(1)) % HOT}.com"
 
+    def _request(self, dice):
+        """Returns the arguments of a request, and the function that hears its response."""
+        if dice.random() < SHARE_OF_LISTS:
+            first = dice.randrange(LISTS) * HOT // LISTS
+            body = "\n".join(f"hot{(first + i) % HOT}.com" for i in range(ENTRIES))
+            return ("POST", "/emails?wait=20", body, {"Content-Type": "text/plain"}), self._hear_list
+        domain = self._question(dice)
+        return ("GET", f"/emails?domain={domain}&wait=20"), functools.partial(self._hear, domain)
+
     def _hear(self, domain, status, body):
         with self.lock:
             self.statuses[status] += 1
@@ -98,22 +110,34 @@ class Soak:
             if status == 200 and self.first.setdefault(domain, body) != body:
                 self.faults.append(f"{domain}: another result than before")
 
+    def _hear_list(self, status, body):
+        """A list is rejected as a whole, or has one result for each entry."""
+        if status != 200:
+            self._hear("a list", status, body)
+            return
+        lines = [line for line in body.split(b"\n") if line]
+        results = [json.loads(line) for line in lines]
+        if sorted(result["index"] for result in results) != list(range(ENTRIES)):
+            self.fault(f"a list of {ENTRIES} has {len(results)} results")
+        for line, result in zip(lines, results):
+            self._hear(result["input"], result["status"], b"" if "problem" in result else body_of_lookup(line))
+
     def client(self, seed):
         dice = random.Random(seed)
         connection = None
         while not self.is_over.is_set():
-            domain = self._question(dice)
+            arguments, hear = self._request(dice)
             try:
                 if connection is None:
                     connection = http.client.HTTPConnection(*self.address, timeout=60)
                 begun = time.monotonic()
-                connection.request("GET", f"/emails?domain={domain}&wait=20")
+                connection.request(*arguments)
                 if dice.random() < 0.01:
                     connection.close()  # a client that leaves
                     connection = None
                     continue
                 answer = connection.getresponse()
-                self._hear(domain, answer.status, answer.read())
+                hear(answer.status, answer.read())
                 self.slowest_s = max(self.slowest_s, time.monotonic() - begun)
             except (OSError, http.client.HTTPException):
                 connection = None  # a restart

@@ -7,6 +7,7 @@ import re
 from streams import Stream
 
 TYPES = {"text": "text/plain", "json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
+RESULT = re.compile(rb'"charged":"\w+",')  # its members follow
 LINE_KEYS = ["index", "input", "status", "outcome", "charged"]
 
 
@@ -42,6 +43,11 @@ def lines_of(response):
     if response.header("Content-Type") == "application/json":
         return response.json()["results"]
     return [json.loads(line) for line in response.body.splitlines() if line]
+
+
+def body_of_lookup(line):
+    """Returns the body that a single lookup of the entry would have, from a raw line of NDJSON with a result."""
+    return b"{" + RESULT.split(line.rstrip(b"\n"), 1)[1] + b"\n"
 
 
 def check_lines(lines, n):

@@ -70,14 +70,15 @@ http {
 
 
 class Nginx(Proxy):
-    """nginx in front of the simulator; `server` and `http` are further lines of its configuration. It
+    """nginx in front of the simulator or a daemon, `sim`; `server` and `http` are further lines of its configuration. It
     inherits a listening socket, so that no port must be known before."""
 
     def __init__(self, folder, sim, server="", http=""):
         folder.mkdir()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)  # nginx accepts an inherited socket in this form
-            address = "%s:%d" % listener.getsockname()
+            self.address = listener.getsockname()
+            address = "%s:%d" % self.address
             (folder / "nginx.conf").write_text(NGINX_CONF % {
                 "listen": address, "upstream": sim.urls[0], "server": server, "http": http}, "utf-8")
             number = listener.fileno()

@@ -151,6 +151,24 @@ def test_simulator_balance_route_has_the_shape_that_is_set(sim, client, shape, e
     assert (status, document.get("balance")) == expected
 
 
+# ---- the rate of reads ----
+
+
+def test_simulator_rejects_reads_beyond_its_rate_and_nothing_else(sim, client):
+    sim.behave(reads_per_second=3)
+    path = f"/api/v1/task/batch/{client.submit('a.com')['batch_id']}/status"
+
+    def rejected():
+        """Returns a response with 429, if one of four was; they may fall into two seconds."""
+        return next((answer for answer, _ in (client.call("GET", path) for _ in range(4)) if answer.status == 429), None)
+    assert eventually(rejected).headers["Retry-After"] == "1"
+    assert sim.calls()["throttled"] >= 1
+    client.submit("b.com")
+    assert client.get("/api/v2/credit-balance")[0] == 200
+    sim.behave(reads_per_second=0)
+    assert [client.get(path)[0] for _ in range(9)] == [200] * 9
+
+
 # ---- content codings ----
 
 

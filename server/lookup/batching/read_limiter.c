@@ -2,7 +2,11 @@
 /* read_limiter.c - ring buffers of start times: a read may start once the one `per_second` reads
  * before it is a second old. Unlike a token bucket, this keeps the limit over every window of a
  * second and still lets a short burst start immediately. A second, shorter buffer does the same for
- * the share of polls. After a 429, an entry closer to the end of the buffer counts. */
+ * the share of polls. After a 429, an entry closer to the end of the buffer counts.
+ *
+ * If more reads wait than that burst, the others start one by one. All of a second at its beginning
+ * would be as many, but on the way to the upstream, some would be delayed into the next second and
+ * arrive with its own. */
 #include "lookup/batching/read_limiter.h"
 
 #include "base/backoff.h"
@@ -14,6 +18,7 @@
 
 #define WINDOW_MS    1000
 #define POLLS_DIVIDE 3 /* polls get this part of the rate while tasks wait */
+#define BURST_DIVIDE 2 /* this part of the rate may start at the same time */
 
 static void init_starts(struct read_starts *starts, size_t n, int64_t now_ms)
 {
@@ -76,6 +81,28 @@ static size_t rate_now(const struct read_limiter *limiter)
     return rate ? rate : 1;
 }
 
+/* Returns when another start keeps its distance from the last one, unless few started within the
+ * last second. */
+static int64_t spaced_start_ms(const struct read_limiter *limiter)
+{
+    size_t rate = rate_now(limiter), burst = rate / BURST_DIVIDE ? rate / BURST_DIVIDE : 1;
+    int64_t after_burst_ms = next_start_ms(&limiter->all, burst);
+    int64_t last_ms = next_start_ms(&limiter->all, 1) - WINDOW_MS;
+    int64_t spaced_ms = last_ms + WINDOW_MS / (int64_t)rate;
+
+    return after_burst_ms < spaced_ms ? after_burst_ms : spaced_ms;
+}
+
+/* Returns when another read may start by the rate. */
+static int64_t rate_start_ms(const struct read_limiter *limiter)
+{
+    if (!limiter->all.n)
+        return INT64_MIN;
+    int64_t at_ms = next_start_ms(&limiter->all, rate_now(limiter));
+    int64_t spaced_ms = spaced_start_ms(limiter);
+    return at_ms > spaced_ms ? at_ms : spaced_ms;
+}
+
 static bool has_connection(const struct read_limiter *limiter, enum read_class class)
 {
     size_t tasks = limiter->in_flight[READ_TASK];
@@ -92,7 +119,7 @@ static int64_t start_ms(const struct read_limiter *limiter, enum read_class clas
 {
     if (!limiter->queues[class] || !has_connection(limiter, class))
         return INT64_MAX;
-    int64_t at_ms = next_start_ms(&limiter->all, rate_now(limiter));
+    int64_t at_ms = rate_start_ms(limiter);
     if (class == READ_POLL && limiter->queues[READ_TASK]) {
         int64_t share_ms = next_start_ms(&limiter->polls, limiter->polls.n);
         at_ms = share_ms > at_ms ? share_ms : at_ms;

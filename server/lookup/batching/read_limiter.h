@@ -3,9 +3,9 @@
  *
  * The upstream's documentation is read as allowing twenty reads per second and key. Every read
  * acquires a slot here first. Reads start in order of rank, the time of their oldest question. At
- * most `per_second` start in any window of a second. At most READ_LIMITER_IN_FLIGHT run
- * concurrently, so that a full batch needs few connections. If no limit applies, a read starts in
- * the same loop iteration.
+ * most `per_second` start in any window of a second: half of them may start at the same time, the
+ * others follow one by one. At most READ_LIMITER_IN_FLIGHT run concurrently, so that a full batch
+ * needs few connections. If no limit applies, a read starts in the same loop iteration.
  *
  * Polls (the status and the lists of a batch) and reads of tasks share the limits. Tasks leave
  * READ_LIMITER_FOR_POLLS connections to polls, so that tasks that hang do not stop polling. While
