@@ -83,6 +83,7 @@ void bulk_line_event(const struct bulk_line *line, const char *id, struct buf *o
 
     bulk_line_json(line, &json);
     event_stream_add(id, "result", (struct slice){buf_str(&json), json.len}, out);
+    buf_copy_overflow(out, &json);
 }
 
 /* ---- CSV ---- */
@@ -109,8 +110,9 @@ static void add_company(const struct result *result, struct buf *out)
     const char *name = json_get_string(json, "company_name");
     csv_add_cell(out, result->domain);
     buf_add_str(out, ",");
-    csv_add_cell(out, name ? name : "");
+    csv_add_foreign_cell(out, name);
     json_free(json);
+    buf_copy_overflow(out, &head);
 }
 
 /* What a row has before and after the columns of an address. */
@@ -138,10 +140,11 @@ static void add_ends(const struct bulk_line *line, struct row_ends *ends)
              charged_word(line->charged));
 }
 
-static void add_row(const struct row_ends *ends, struct slice address, struct buf *out)
+/* `row` has the columns of an address, of which the first came from outside. */
+static void add_row(const struct row_ends *ends, struct slice row, struct buf *out)
 {
     buf_add(out, ends->before.data, ends->before.len);
-    buf_add(out, address.data, address.len);
+    csv_add_foreign_row(out, row);
     buf_add(out, ends->after.data, ends->after.len);
 }
 
@@ -178,6 +181,8 @@ void bulk_line_csv(const struct bulk_line *line, struct buf *out)
         add_row(&ends, no_address, out);
     else
         add_rows(line->result, &ends, out);
+    buf_copy_overflow(out, &ends.before);
+    buf_copy_overflow(out, &ends.after);
     buf_done(&ends.before);
     buf_done(&ends.after);
 }
