@@ -233,7 +233,7 @@ TEST(single_lookup_during_a_list_is_in_the_next_batch)
     list_free(reader);
 }
 
-TEST(list_has_the_mean_times_of_its_paid_lookups)
+TEST(list_has_the_mean_times_of_its_lookups)
 {
     flow_request_companies(0, 1);
     flow_advance(2 * MINUTE_MS);
@@ -246,6 +246,34 @@ TEST(list_has_the_mean_times_of_its_paid_lookups)
     ck_assert_int_eq(timing->submit_ms, 20000);
     ck_assert_int_ge(timing->upstream_ms + timing->read_ms, 10000);
     ck_assert_int_lt(timing->upstream_ms + timing->read_ms, 20000);
+    list_free(reader);
+}
+
+/* The request waited for them as it would for a paid one that succeeds. */
+static const struct fake_rule rules[] = {{.domain = "company0.com", .state = "ERRORED"},
+                                         {.domain = "other.com"}}; /* it succeeds */
+
+LOOP_TEST(list_has_the_times_of_lookups_that_failed_or_were_joined, rules)
+{
+    fake_upstream_set_submit_ms(flow.upstream, 20000);
+    fake_upstream_rule(flow.upstream, rules[_i]);
+    if (!rules[_i].state)
+        flow_request_companies(0, 1);
+    struct list_reader *reader = list_open(list_of_companies(0, 1));
+    list_read_all(reader, HOUR_MS);
+    ck_assert_int_eq(reader->entries[0].outcome, rules[_i].state ? BULK_FAILED : BULK_JOINED);
+    ck_assert(list_progress(reader)->has_lookups);
+    ck_assert_int_eq(list_progress(reader)->timing.submit_ms, 20000);
+    list_free(reader);
+}
+
+TEST(list_of_stored_results_has_no_lookup)
+{
+    flow_request_companies(0, 1);
+    flow_advance(HOUR_MS);
+    struct list_reader *reader = list_open(list_of_companies(0, 1));
+    list_read_all(reader, 1000);
+    ck_assert(!list_progress(reader)->has_lookups);
     list_free(reader);
 }
 

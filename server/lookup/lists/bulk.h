@@ -88,10 +88,11 @@ struct bulk_progress {
     size_t charged_yes, charged_maybe;
     enum err waiting_for;                   /* the condition that it waits for; ERR_OK = none */
     bool is_drained;                        /* the shutdown has ended entries */
+    bool has_lookups;                       /* it has started or joined one */
     int64_t started_wall_ms, ended_wall_ms; /* 0 = not ended */
     int64_t elapsed_ms, expected_ms;
     int retry_after_s;
-    struct lookup_timing timing; /* mean of its finished paid lookups */
+    struct lookup_timing timing; /* mean of its lookups that have ended, also of joined ones */
 };
 
 /* ---- results ---- */
@@ -157,9 +158,10 @@ struct bulk_pull_call {
                          as ERR_STILL_PROCESSING, over as many pulls as needed; promised */
     bool promises;    /* at `until_ms`, the caller asks its client to come back */
     /* Results: */
-    bool is_late; /* `until_ms` is over */
-    bool is_last; /* there are no results after these */
-    struct bulk_progress progress;
+    bool is_late;                  /* `until_ms` is over */
+    bool is_last;                  /* there are no results after these */
+    struct bulk_progress progress; /* of a closed view: as it was then, with the charges of all its
+                                      results, so that they can be added up */
     size_t n;
     struct bulk_result results[BULK_PULL_MAX];
 };
