@@ -15,6 +15,15 @@
 #define LINE_MAX_BYTES ((size_t)8 << 20) /* the longest body of a result, and an input */
 #define OK_STATUS      200
 
+struct bulk_line bulk_line_of_stored(const struct result *result, enum bulk_outcome outcome)
+{
+    return (struct bulk_line){.outcome = result->err ? BULK_FAILED : outcome,
+                              .charged = CHARGED_NO,
+                              .err = result->err,
+                              .result = result->err ? NULL : result,
+                              .detail = result->detail};
+}
+
 static const char *outcome_word(enum bulk_outcome outcome)
 {
     static const char *const words[BULK_OUTCOMES] = {

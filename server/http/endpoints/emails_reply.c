@@ -21,14 +21,15 @@ static void note(struct request *request, enum metrics_outcome outcome, const ch
     request_set_outcome(request, word, lookup_id, charged);
 }
 
-/* Replies with a successful or a stored result; `line` is the same for a stream. */
+/* Replies with a successful or a stored result; `line` is the same for a stream, which has its own
+ * status also for a stored failure, as if the request had waited for it. */
 static void reply_result(struct request *request, const struct emails_query *query,
                          const struct result *result, const struct bulk_line *line,
                          const struct answer_notes *notes)
 {
     if (!format_is_stream(query->format))
         answer_result(request, result, (enum result_format)query->format, notes);
-    else if (!answer_rejection(request, result, RESULT_JSON, notes))
+    else if (line->err || !answer_rejection(request, result, RESULT_JSON, notes))
         answer_line(request, query->format, line);
 }
 
@@ -53,16 +54,11 @@ static struct bulk_line take_stored(struct request *request, struct emails_query
                                     const struct result *result, enum disposition disposition)
 {
     bool is_fresh = disposition == DISPOSITION_FRESH;
-    bool is_failed = result->err != ERR_OK;
 
     if (disposition != DISPOSITION_STALE_REFRESHING || !start_refresh(request, query, result))
         metrics_add(&metrics_mine()->cache_outcomes[is_fresh ? CACHE_HIT : CACHE_STALE], 1);
     request_set_outcome(request, is_fresh ? "hit" : "stale", NULL, CHARGED_NO);
-    return (struct bulk_line){.outcome = is_fresh ? BULK_HIT : BULK_STALE,
-                              .charged = is_failed ? result->charged : CHARGED_NO,
-                              .err = result->err,
-                              .result = is_failed ? NULL : result,
-                              .detail = result->detail};
+    return bulk_line_of_stored(result, is_fresh ? BULK_HIT : BULK_STALE);
 }
 
 void emails_reply_stored(struct request *request, struct emails_query *query,
