@@ -195,15 +195,40 @@ TEST(list_id_depends_on_all_that_changes_the_lookups)
     other = list_of_companies(0, 3);
     other->directives.only_cached = true;
     differs(other, list_of_companies(0, 3), false);
-    other = list_of_companies(0, 3);
-    other->entries[1].tracking_id = "1";
+    other = list_of_companies(0, 2);
+    list_add_tracked(other, "company2.com", "1");
     differs(other, list_of_companies(0, 3), false);
-    other = list_of_companies(0, 3);
-    other->entries[1].input = "COMPANY1.com";
+    other = list_of_companies(0, 2);
+    list_add(other, "COMPANY2.com");
+    differs(other, list_of_companies(0, 3), false);
+    other = list_of_companies(1, 2);
+    list_add(other, "company0.com");
+    differs(other, list_of_companies(0, 3), false);
+    other = list_of_companies(0, 2);
+    list_add_rejected(other, "company2.com", ERR_INVALID_DOMAIN);
     differs(other, list_of_companies(0, 3), false);
     other = list_of_companies(0, 3);
     other->is_async = true; /* the lookups are the same */
     differs(other, list_of_companies(0, 3), true);
+}
+
+/* Many, so that what finds them grows. */
+TEST(list_finds_equal_questions_when_they_are_added)
+{
+    struct bulk_list *list = list_new();
+    struct list_reader *reader;
+
+    for (int i = 0; i < 3; i++)
+        list_add_companies(list, 0, 500);
+    list_add_rejected(list, "x", ERR_INVALID_DOMAIN);
+    ck_assert_uint_eq(list->n_unique, 501);
+    for (size_t i = 0; i < list->n; i++)
+        ck_assert_int_eq(list->entries[i].question != NULL, i < 500);
+    reader = list_open(list);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_LOOKED_UP), 500);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_DUPLICATE), 1000);
+    list_free(reader);
 }
 
 TEST(list_of_another_account_is_not_found)

@@ -42,7 +42,8 @@ enum http_method request_method(const struct request *request);
 const char *request_path(const struct request *request);
 struct service *request_service(const struct request *request);
 const struct limits *request_limits(const struct request *request); /* until the endpoint returns */
-/* NULL = none; until the endpoint returns */
+/* NULL = none. Until the endpoint, or another function on the worker, returns: ask again then,
+ * because a reload replaces it. */
 const struct denied_domains *request_denied_domains(const struct request *request);
 const char *request_id(const struct request *request); /* the client's X-Request-Id or a new one */
 const struct clock *request_clock(const struct request *request); /* the worker's */
@@ -134,8 +135,8 @@ void request_set_deadline(struct request *request, int64_t at_ms, request_late_f
 
 /* Keeps the worker and its inbox alive, although the request that a message is about ends before
  * the message arrives, and returns the worker. Its thread calls request_release_worker() when the
- * message has arrived. Returns NULL if too many messages are missing: then leave the request
- * parked. */
+ * message has arrived. Returns NULL if too many messages are outstanding: then a request that is
+ * parked stays so, and another one is answered. */
 struct worker *request_hold_worker(struct request *request);
 void request_release_worker(struct worker *worker);
 
