@@ -11,7 +11,7 @@ from waiting import eventually
 
 
 @pytest.mark.parametrize("kind, body", [
-    ("json", "{}"), ("json", '["a.com"'), ("json", ""), ("csv", "name\na.com\n"), ("text", b"a.com\n\xff\n"),
+    ("json", "{}"), ("json", '["a.com"'), ("csv", "name\na.com\n"), ("text", b"a.com\n\xff\n"),
 ])
 def test_unreadable_list_is_rejected_and_starts_no_lookup(daemon, sim, kind, body):
     response = daemon.request("POST", "/emails", headers_of(kind), body)
@@ -19,8 +19,10 @@ def test_unreadable_list_is_rejected_and_starts_no_lookup(daemon, sim, kind, bod
     assert not sim.calls()["submit"]
 
 
-@pytest.mark.parametrize("kind, body", [("text", ""), ("text", "\n# comment\n\n"), ("json", "[]"), ("ndjson", "\n"),
-                                        ("csv", "domain\n")])
+@pytest.mark.parametrize("kind, body", [
+    ("text", ""), ("json", ""), ("ndjson", ""), ("csv", ""), ("text", "\n# comment\n\n"), ("json", "\n"), ("json", "[]"),
+    ("ndjson", "\n"), ("csv", "domain\n"),
+])
 def test_list_without_an_entry_is_rejected(daemon, kind, body):
     daemon.request("POST", "/emails", headers_of(kind), body).problem(400, "missing-domain")
 
