@@ -50,7 +50,8 @@ static bool start_refresh(struct request *request, struct emails_query *query,
     return true;
 }
 
-static struct bulk_line take_stored(struct request *request, struct emails_query *query,
+/* Counts and notes a stored result, and returns its line. Starts a refresh that is due. */
+static struct bulk_line note_stored(struct request *request, struct emails_query *query,
                                     const struct result *result, enum disposition disposition)
 {
     bool is_fresh = disposition == DISPOSITION_FRESH;
@@ -67,7 +68,7 @@ void emails_reply_stored(struct request *request, struct emails_query *query,
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status};
-    struct bulk_line line = take_stored(request, query, result, disposition);
+    struct bulk_line line = note_stored(request, query, result, disposition);
 
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
              (long long)clock_floor_s(left_ms));
@@ -88,8 +89,9 @@ void emails_reply_not_cached(struct request *request, const struct emails_query 
 
 /* ---- lookups ---- */
 
-/* Notes the end of a lookup. If it has failed, that is the fallback, if there is one. */
-static struct bulk_line take_lookup(struct request *request, const struct outcome *outcome)
+/* Counts and notes the end of a lookup, and returns its line. If it has failed, that is of the
+ * fallback, if there is one. */
+static struct bulk_line note_lookup(struct request *request, const struct outcome *outcome)
 {
     struct bulk_line line = {.timing = *outcome->lookup_id ? &outcome->timing : NULL};
 
@@ -117,8 +119,8 @@ struct bulk_line emails_take_line(struct request *request, struct emails_query *
 {
     struct bulk_line line =
         outcome->disposition == DISPOSITION_MISS
-            ? take_lookup(request, outcome)
-            : take_stored(request, query, outcome->result, outcome->disposition);
+            ? note_lookup(request, outcome)
+            : note_stored(request, query, outcome->result, outcome->disposition);
 
     if (line.err)
         request_set_outcome(request, err_row(line.err)->code, NULL, line.charged);
@@ -151,7 +153,7 @@ static void reply_fallback(struct request *request, const struct emails_query *q
                            const struct outcome *outcome)
 {
     int64_t left_ms = freshness_left_ms(outcome->fallback, request_clock(request)->wall_ms);
-    struct bulk_line line = take_lookup(request, outcome);
+    struct bulk_line line = note_lookup(request, outcome);
     char cache_status[NOTE_TEXT], preferences[PREFERENCES_TEXT];
     const struct answer_notes notes = {
         .cache_status = cache_status, .preference_applied = preferences, .timing = line.timing};
@@ -182,7 +184,7 @@ static void reply_looked_up(struct request *request, const struct emails_query *
     bool running = outcome->err == ERR_STILL_PROCESSING;
     bool goes_on = running || outcome->err == ERR_DRAINING;
     bool is_async = running && query->async;
-    struct bulk_line line = take_lookup(request, outcome);
+    struct bulk_line line = note_lookup(request, outcome);
     char cache_status[NOTE_TEXT], preferences[PREFERENCES_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = preferences,
