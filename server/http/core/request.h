@@ -135,8 +135,8 @@ void request_set_deadline(struct request *request, int64_t at_ms, request_late_f
 
 /* Keeps the worker and its inbox alive, although the request that a message is about ends before
  * the message arrives, and returns the worker. Its thread calls request_release_worker() when the
- * message has arrived. Returns NULL if too many messages are outstanding: then a request that is
- * parked stays so, and another one is answered. */
+ * message has arrived. Returns NULL if too many messages are missing: then leave the request
+ * parked. */
 struct worker *request_hold_worker(struct request *request);
 void request_release_worker(struct worker *worker);
 

@@ -33,7 +33,7 @@ struct stream;
 
 struct stream_owner {
     /* Everything that the owner has written was taken by the system: more may be written, now or
-     * later. Once after each time that something was written; not after stream_end(). Never called
+     * later. Once for what was written since the last time; not after stream_end(). Never called
      * inside another function of this file. */
     void (*drained)(struct stream *stream);
 
@@ -54,9 +54,9 @@ struct stream *stream_start(struct request *request, struct reply *head, const c
 void *stream_state(const struct stream *stream);
 struct request *stream_request(const struct stream *stream);
 
-/* Appends to the body; copies. What the client does not read is kept: so an owner writes the next
- * part when stream_unsent() is small, or when it is drained. The stream breaks if more than 64 MiB
- * are kept. Not after stream_end(). */
+/* Appends to the body; copies. What the client does not read is kept: so an owner writes on when
+ * stream_unsent() is small, or when it is drained. The stream breaks if more than 64 MiB are kept.
+ * Not after stream_end(). */
 void stream_write(struct stream *stream, const void *data, size_t len);
 
 /* Returns how many bytes the connection has not taken yet. */

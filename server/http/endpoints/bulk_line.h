@@ -30,10 +30,6 @@ struct bulk_line {
     const char *detail;          /* of the problem; NULL = its title */
 };
 
-/* Returns the line of a stored result, whose `outcome` is BULK_HIT or BULK_STALE. If that is a
- * failure, the line has its problem. In both cases it costs this request nothing. */
-struct bulk_line bulk_line_of_stored(const struct result *result, enum bulk_outcome outcome);
-
 /* Appends a JSON object and one line end; there is no other line end in it. The lines of a document
  * are the same, with commas between them. */
 void bulk_line_json(const struct bulk_line *line, struct buf *out);
@@ -48,5 +44,9 @@ void bulk_line_text(const struct bulk_line *line, struct buf *out);
 
 /* Appends the event `result` with this id, NULL = none. */
 void bulk_line_event(const struct bulk_line *line, const char *id, struct buf *out);
+
+/* Returns the line of a stored result, whose `outcome` is BULK_HIT or BULK_STALE. If that is a
+ * failure, the line has its problem. In both cases it costs this request nothing. */
+struct bulk_line bulk_line_of_stored(const struct result *result, enum bulk_outcome outcome);
 
 #endif

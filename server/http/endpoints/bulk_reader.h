@@ -23,8 +23,8 @@
 
 struct bulk_reading;
 
-/* Parks the request; copies the query. Returns NULL if too many messages to this worker are
- * outstanding: then the request has been answered. */
+/* Parks the request; copies the query. Returns NULL if too many messages are missing on this
+ * worker: then the request has been answered. */
 struct bulk_reading *bulk_reading_new(struct request *request, const struct bulk_query *query);
 
 /* Returns the parked request; NULL if its client has left: then only bulk_reading_free() may

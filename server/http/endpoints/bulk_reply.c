@@ -4,10 +4,9 @@
 
 #include "http/core/problem.h"
 #include "http/endpoints/bulk_body.h"
+#include "http/endpoints/engine_call.h"
 #include "http/endpoints/timing_text.h"
 #include "http/protocol/negotiate.h"
-
-#define LATE_RETRY_S 5
 
 /* Of all requests for the bulk together. */
 static enum charged charged_of(const struct bulk_progress *progress)
@@ -152,6 +151,6 @@ void bulk_reply_late(struct request *request, const struct bulk_query *query)
         problem_of(may_spend ? ERR_STILL_PROCESSING : ERR_OVERLOADED,
                    "the server is slow at the moment; repeat the request to join the list");
 
-    problem.retry_after_s = LATE_RETRY_S;
+    problem.retry_after_s = ENGINE_LATE_RETRY_S;
     reply_problem(request, &problem, query, NULL);
 }

@@ -6,14 +6,13 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/core/app.h"
+#include "http/endpoints/engine_call.h"
 #include "http/endpoints/result_reply.h"
 #include "http/endpoints/result_stream.h"
 
 #include <stdio.h>
 
-#define NOTE_TEXT    64
-#define LATE_RETRY_S 5
-
+#define NOTE_TEXT 64
 static void note(struct request *request, enum metrics_outcome outcome, const char *word,
                  const char *lookup_id, enum charged charged)
 {
@@ -229,7 +228,7 @@ void emails_reply_late(struct request *request, const struct emails_query *query
     const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss",
                                        .preference_applied = preferences};
 
-    problem.retry_after_s = LATE_RETRY_S;
+    problem.retry_after_s = ENGINE_LATE_RETRY_S;
     emails_query_preferences(query, false, preferences);
     note(request, only_cached ? CACHE_REFUSED : CACHE_MISS, err_row(problem.err)->code, NULL,
          problem.charged);
