@@ -174,6 +174,45 @@ def test_list_is_rejected_before_its_upload(daemon, lines, status, code, expect)
     assert connection.is_closed()
 
 
+def post(target, body, *lines):
+    """Returns the bytes of a request with a body."""
+    head = [f"POST {target} HTTP/1.1", "Host: localhost", "Content-Type: text/plain", f"Content-Length: {len(body)}", *lines]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+NOT_A_REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize("status, code, target, lines, flags", [
+    (403, "forbidden", "/emails", ["Origin: https://evil.example"], []),
+    (404, "not-found", "/lists", [], []),
+    (405, "method-not-allowed", "/bulks/" + 32 * "0", [], []),
+    (405, "method-not-allowed", "/emails", [], ["--bulk-entries", "0"]),
+    (413, "body-too-large", "/emails", [], ["--bulk-entries", "1"]),
+])
+def test_body_of_a_rejected_list_is_never_a_request(testbed, sim, status, code, target, lines, flags):
+    connection = testbed.daemon(sim, *flags).connect()
+    connection.send(post(target, 20 * NOT_A_REQUEST, *lines))
+    connection.read().problem(status, code)
+    assert connection.is_closed()
+
+
+def test_body_of_a_list_without_a_key_or_over_the_rate_is_never_a_request(testbed, sim, keys):
+    keys.add("client", "rate=1")
+    daemon = client_keys.start(testbed, sim, keys)
+    connection = daemon.connect()
+    connection.send(post("/emails", NOT_A_REQUEST))
+    connection.read().problem(401, "unauthorized")
+    assert connection.is_closed()
+    connection = daemon.connect()
+    get = "\r\n".join(["GET /emails?domain=a.com&cached=1 HTTP/1.1", "Host: localhost", keys.line("client"), "", ""])
+    connection.send(10 * get.encode() + post("/emails", NOT_A_REQUEST, keys.line("client")))
+    *before, last = [connection.read() for _ in range(11)]
+    assert before[-1].status == 429
+    last.problem(429, "rate-limited")
+    assert connection.is_closed()
+
+
 def test_expected_body_of_a_list_is_asked_for(daemon):
     body = body_of(domains(3)).encode()
     connection = daemon.connect()

@@ -24,17 +24,6 @@ struct bulk_line bulk_line_of_stored(const struct result *result, enum bulk_outc
                               .detail = result->detail};
 }
 
-static const char *outcome_word(enum bulk_outcome outcome)
-{
-    static const char *const words[BULK_OUTCOMES] = {
-        [BULK_HIT] = "hit",       [BULK_STALE] = "stale",         [BULK_LOOKED_UP] = "looked-up",
-        [BULK_JOINED] = "joined", [BULK_DUPLICATE] = "duplicate", [BULK_REJECTED] = "rejected",
-        [BULK_FAILED] = "failed",
-    };
-
-    return words[outcome];
-}
-
 static int status_of(const struct bulk_line *line)
 {
     return line->err ? err_row(line->err)->status : OK_STATUS;
@@ -74,7 +63,7 @@ void bulk_line_json(const struct bulk_line *line, struct buf *out)
         buf_add_str(out, ",");
     }
     buf_addf(out, "\"status\":%d,\"outcome\":\"%s\",\"charged\":\"%s\",", status_of(line),
-             outcome_word(line->outcome), charged_word(line->charged));
+             bulk_outcome_word(line->outcome), charged_word(line->charged));
     if (line->timing) {
         buf_add_str(out, "\"timing\":");
         timing_write_json(line->timing, TASK_ENDED, out);
@@ -145,7 +134,7 @@ static void add_ends(const struct bulk_line *line, struct row_ends *ends)
         add_company(line->result, &ends->before);
     buf_add_str(&ends->before, ",");
     buf_addf(&ends->after, ",%d,%s,%s,%s\r\n", status_of(line),
-             line->err ? err_row(line->err)->code : "", outcome_word(line->outcome),
+             line->err ? err_row(line->err)->code : "", bulk_outcome_word(line->outcome),
              charged_word(line->charged));
 }
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #define NOTE_TEXT 64
+
 static void note(struct request *request, enum metrics_outcome outcome, const char *word,
                  const char *lookup_id, enum charged charged)
 {
