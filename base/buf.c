@@ -91,6 +91,11 @@ enum err buf_check(const struct buf *buf)
     return buf->overflowed ? ERR_TOO_BIG : ERR_OK;
 }
 
+void buf_copy_overflow(struct buf *buf, const struct buf *part)
+{
+    buf->overflowed |= part->overflowed;
+}
+
 const char *buf_str(const struct buf *buf)
 {
     return buf->data ? buf->data : "";

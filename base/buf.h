@@ -39,6 +39,9 @@ enum err buf_addf(struct buf *buf, const char *format, ...) __attribute__((forma
 /* Returns ERR_TOO_BIG if any append since the last clear did not fit. */
 enum err buf_check(const struct buf *buf);
 
+/* Marks `buf` if an append to `part` did not fit: for a buffer that gets the content of others. */
+void buf_copy_overflow(struct buf *buf, const struct buf *part);
+
 /* Returns the content as a C string, "" if nothing was appended. Valid until the next append. */
 const char *buf_str(const struct buf *buf);
 

@@ -33,28 +33,28 @@ struct bulk_list *list_new(void)
     return list;
 }
 
-static struct bulk_entry *add(struct bulk_list *list, const char *input)
-{
-    list->entries = arena_grow(&list->arena, list->entries, list->n, sizeof *list->entries);
-    struct bulk_entry *entry = &list->entries[list->n++];
-    entry->input = arena_strdup(&list->arena, input);
-    return entry;
-}
-
 void list_add(struct bulk_list *list, const char *domain)
 {
+    list_add_tracked(list, domain, NULL);
+}
+
+void list_add_tracked(struct bulk_list *list, const char *domain, const char *tracking_id)
+{
     const struct slice fields[QUESTION_PARTS] = {{domain, strlen(domain)}};
+    struct bulk_entry entry = {.input = arena_strdup(&list->arena, domain),
+                               .tracking_id = tracking_id};
     struct errmsg why;
 
-    ck_assert_int_eq(question_new(fields, &add(list, domain)->question, &why), ERR_OK);
+    ck_assert_int_eq(question_new(fields, &entry.question, &why), ERR_OK);
+    bulk_list_add(list, &entry);
 }
 
 void list_add_rejected(struct bulk_list *list, const char *input, enum err err)
 {
-    struct bulk_entry *entry = add(list, input);
+    const struct bulk_entry entry = {
+        .input = arena_strdup(&list->arena, input), .err = err, .detail = "not a domain"};
 
-    entry->err = err;
-    entry->detail = "not a domain";
+    bulk_list_add(list, &entry);
 }
 
 void list_add_companies(struct bulk_list *list, int first, int n)

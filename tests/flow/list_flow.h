@@ -37,6 +37,8 @@ struct list_reader {
 struct bulk_list *list_new(void);
 void list_set_account(struct bulk_list *list, const char *account);
 void list_add(struct bulk_list *list, const char *domain);
+void list_add_tracked(struct bulk_list *list, const char *domain,
+                      const char *tracking_id); /* which outlives the list */
 void list_add_rejected(struct bulk_list *list, const char *input, enum err err);
 void list_add_companies(struct bulk_list *list, int first, int n);
 struct bulk_list *list_of_companies(int first, int n);

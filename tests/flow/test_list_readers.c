@@ -185,6 +185,24 @@ TEST(closed_view_has_each_entry_once)
     ck_assert_uint_eq(ledger(), 1000);
 }
 
+/* A client that adds up its lines gets the sums of the last progress. */
+TEST(closed_view_reports_the_sums_of_its_results)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 1000));
+
+    reader->pull.until_ms = flow_now_ms() + 60000;
+    reader->pull.closes_open = true;
+    list_read_all(reader, 61000);
+    const struct bulk_progress *progress = list_progress(reader);
+    ck_assert_uint_gt(list_charged(reader, CHARGED_MAYBE), 0);
+    ck_assert_uint_eq(progress->charged_maybe, list_charged(reader, CHARGED_MAYBE));
+    ck_assert_uint_eq(progress->charged_yes, list_charged(reader, CHARGED_YES));
+    ck_assert_uint_eq(progress->done, 1000 - list_errors(reader, ERR_STILL_PROCESSING));
+    ck_assert_uint_eq(progress->ok, list_errors(reader, ERR_OK));
+    ck_assert_int_eq(progress->state, BULK_RUNNING);
+    list_free(reader);
+}
+
 TEST(closed_view_does_not_change_while_it_is_read)
 {
     struct list_reader *reader = list_open(list_of_companies(0, 1000));
@@ -201,6 +219,7 @@ TEST(closed_view_does_not_change_while_it_is_read)
     list_read(reader);
     ck_assert(reader->is_over);
     ck_assert_uint_gt(list_errors(reader, ERR_STILL_PROCESSING), 256);
+    ck_assert_uint_eq(list_progress(reader)->charged_maybe, list_charged(reader, CHARGED_MAYBE));
     ck_assert_uint_eq(list_errors(other, ERR_OK), 1000);
     list_free(reader);
     list_free(other);

@@ -195,15 +195,40 @@ TEST(list_id_depends_on_all_that_changes_the_lookups)
     other = list_of_companies(0, 3);
     other->directives.only_cached = true;
     differs(other, list_of_companies(0, 3), false);
-    other = list_of_companies(0, 3);
-    other->entries[1].tracking_id = "1";
+    other = list_of_companies(0, 2);
+    list_add_tracked(other, "company2.com", "1");
     differs(other, list_of_companies(0, 3), false);
-    other = list_of_companies(0, 3);
-    other->entries[1].input = "COMPANY1.com";
+    other = list_of_companies(0, 2);
+    list_add(other, "COMPANY2.com");
+    differs(other, list_of_companies(0, 3), false);
+    other = list_of_companies(1, 2);
+    list_add(other, "company0.com");
+    differs(other, list_of_companies(0, 3), false);
+    other = list_of_companies(0, 2);
+    list_add_rejected(other, "company2.com", ERR_INVALID_DOMAIN);
     differs(other, list_of_companies(0, 3), false);
     other = list_of_companies(0, 3);
     other->is_async = true; /* the lookups are the same */
     differs(other, list_of_companies(0, 3), true);
+}
+
+/* Many, so that what finds them grows. */
+TEST(list_finds_equal_questions_when_they_are_added)
+{
+    struct bulk_list *list = list_new();
+    struct list_reader *reader;
+
+    for (int i = 0; i < 3; i++)
+        list_add_companies(list, 0, 500);
+    list_add_rejected(list, "x", ERR_INVALID_DOMAIN);
+    ck_assert_uint_eq(list->n_unique, 501);
+    for (size_t i = 0; i < list->n; i++)
+        ck_assert_int_eq(list->entries[i].question != NULL, i < 500);
+    reader = list_open(list);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_LOOKED_UP), 500);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_DUPLICATE), 1000);
+    list_free(reader);
 }
 
 TEST(list_of_another_account_is_not_found)
@@ -233,7 +258,7 @@ TEST(single_lookup_during_a_list_is_in_the_next_batch)
     list_free(reader);
 }
 
-TEST(list_has_the_mean_times_of_its_paid_lookups)
+TEST(list_has_the_mean_times_of_its_lookups)
 {
     flow_request_companies(0, 1);
     flow_advance(2 * MINUTE_MS);
@@ -246,6 +271,34 @@ TEST(list_has_the_mean_times_of_its_paid_lookups)
     ck_assert_int_eq(timing->submit_ms, 20000);
     ck_assert_int_ge(timing->upstream_ms + timing->read_ms, 10000);
     ck_assert_int_lt(timing->upstream_ms + timing->read_ms, 20000);
+    list_free(reader);
+}
+
+/* The request waited for them as it would for a paid one that succeeds. */
+static const struct fake_rule rules[] = {{.domain = "company0.com", .state = "ERRORED"},
+                                         {.domain = "other.com"}}; /* it succeeds */
+
+LOOP_TEST(list_has_the_times_of_lookups_that_failed_or_were_joined, rules)
+{
+    fake_upstream_set_submit_ms(flow.upstream, 20000);
+    fake_upstream_rule(flow.upstream, rules[_i]);
+    if (!rules[_i].state)
+        flow_request_companies(0, 1);
+    struct list_reader *reader = list_open(list_of_companies(0, 1));
+    list_read_all(reader, HOUR_MS);
+    ck_assert_int_eq(reader->entries[0].outcome, rules[_i].state ? BULK_FAILED : BULK_JOINED);
+    ck_assert(list_progress(reader)->has_lookups);
+    ck_assert_int_eq(list_progress(reader)->timing.submit_ms, 20000);
+    list_free(reader);
+}
+
+TEST(list_of_stored_results_has_no_lookup)
+{
+    flow_request_companies(0, 1);
+    flow_advance(HOUR_MS);
+    struct list_reader *reader = list_open(list_of_companies(0, 1));
+    list_read_all(reader, 1000);
+    ck_assert(!list_progress(reader)->has_lookups);
     list_free(reader);
 }
 

@@ -21,10 +21,13 @@ def connect(address, receive_buffer):
 
 class Stream:
     """Closed with its daemon, or by close(); `daemon` may also be a proxy in front of it. With a `receive_buffer` of some bytes, a client that does not read
-    soon blocks the server."""
+    soon blocks the server. With a `context`, the connection uses TLS."""
 
-    def __init__(self, daemon, method, target, headers=None, body=None, receive_buffer=None):
-        self.connection = http.client.HTTPConnection(*daemon.address, timeout=PATIENCE_S)
+    def __init__(self, daemon, method, target, headers=None, body=None, receive_buffer=None, context=None):
+        if context:
+            self.connection = http.client.HTTPSConnection(*daemon.address, timeout=PATIENCE_S, context=context)
+        else:
+            self.connection = http.client.HTTPConnection(*daemon.address, timeout=PATIENCE_S)
         if receive_buffer:
             self.connection.sock = connect(daemon.address, receive_buffer)
         getattr(daemon, "connections", []).append(self)

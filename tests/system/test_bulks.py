@@ -4,7 +4,7 @@ import json
 
 import client_keys
 import pytest
-from lists import ListStream, check_lines, codes, domains, lines_of, send, stream
+from lists import ListStream, charged, check_lines, codes, domains, lines_of, results_of, send, stream
 from waiting import eventually
 
 UNKNOWN = "/bulks/" + "0" * 32
@@ -51,6 +51,45 @@ def test_after_skips_the_first_results(daemon, name, after, n):
     path = start(daemon, domains(4))
     assert daemon.get(path + "?wait=60").status == 200
     assert len(lines_of(daemon.get(f"{path}?format={name}&after={after}"))) == n
+
+
+def test_only_a_request_that_waited_reports_where_the_time_went(daemon, sim):
+    sim.hold_submits()
+    started = send(daemon, domains(3), "json", "?async=1")
+    path = started.header("Location")
+    late = daemon.get(path + "?wait=1")
+    assert [started.status, late.status] == [202, 202]
+    assert started.header("Server-Timing") is None and late.header("Server-Timing").startswith("queue;dur=")
+    assert daemon.get(path).header("Server-Timing") is None
+    connection = daemon.connect()
+    connection.send_get(path + "?wait=60")
+    connection.end_writing()
+    assert connection.read("HEAD").status == 100, "it waits"
+    sim.release_submits()
+    response = connection.read("HEAD")
+    assert response.status == 200 and response.header("Server-Timing").startswith("queue;dur=")
+    ended = daemon.get(path + "?wait=60")
+    assert ended.status == 200 and ended.header("Server-Timing") is None
+
+
+@pytest.mark.parametrize("prefer, applied", [(None, None), ("wait=0", "wait=0"), ("respond-async", "respond-async")])
+def test_progress_names_the_preferences_of_its_own_request(daemon, sim, prefer, applied):
+    sim.hold_submits()
+    response = daemon.get(start(daemon, domains(3)), {"Prefer": prefer} if prefer else {})
+    assert (response.status, response.header("Preference-Applied")) == (202, applied)
+    sim.release_submits()
+
+
+def test_events_that_end_with_their_wait_report_the_sums_of_their_results(daemon, sim):
+    daemon.lookup("company0.com")
+    sim.hold_submits()
+    events = stream(daemon, domains(3), query="?format=sse&wait=1").events()
+    lines, end = results_of(events), events[-1].data
+    assert codes(lines) == {"ok": 1, "still-processing": 2}
+    assert charged(lines, "maybe") == domains(3)[1:]
+    assert (end["state"], end["done"], end["ok"], end["failed"]) == ("running", 1, 1, 0)
+    assert end["charged"] == {"yes": 0, "maybe": 2}
+    sim.release_submits()
 
 
 def test_lines_follow_a_running_bulk_to_its_end(daemon, sim):

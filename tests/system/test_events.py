@@ -8,6 +8,7 @@ import time
 
 import pytest
 from client_keys import start
+from lists import lines_of, send
 from programs import HOUR_MS
 from streams import Stream
 from waiting import PATIENCE_S, eventually
@@ -100,6 +101,20 @@ def test_events_of_a_failed_lookup_end_with_its_problem(testbed, sim):
     last = events(daemon, "errored.com").events()[-1]
     assert (last.id, last.name, last.data["status"]) == ("end", "result", 502)
     assert last.data["problem"]["code"] == "lookup-failed"
+
+
+def test_events_of_a_stored_failure_are_one_result_that_costs_nothing(testbed, sim):
+    daemon = testbed.daemon(sim)
+    daemon.lookup("errored.com").problem(502, "lookup-failed")
+    stream = events(daemon, "errored.com")
+    assert (stream.status, stream.header("Content-Type")) == (200, "text/event-stream")
+    [last] = stream.events()
+    assert (last.id, last.name, last.data["status"]) == ("end", "result", 502)
+    assert last.data["problem"]["code"] == "lookup-failed"
+    [line] = lines_of(send(daemon, ["errored.com"]))
+    for data in (last.data, line):
+        assert (data["outcome"], data["charged"], data["problem"]["charged"]) == ("failed", "no", "no")
+    assert len(sim.ledger()) == 1
 
 
 @pytest.mark.parametrize("wait", [0, 1])
@@ -314,7 +329,9 @@ def test_events_of_a_lookup_url_end_with_its_failure(testbed, sim):
     sim.release_submits()
     last = stream.events()[-1].data
     assert (last["status"], last["outcome"], last["problem"]["code"]) == (502, "failed", "lookup-failed")
-    daemon.get(where + "?format=sse").problem(502, "lookup-failed")
+    [stored] = by_id(daemon, where).events()
+    assert (stored.id, stored.name) == ("end", "result")
+    assert (stored.data["status"], stored.data["outcome"], stored.data["charged"]) == (502, "failed", "no")
 
 
 def test_events_of_a_lookup_url_end_when_the_wait_is_over(testbed, sim):

@@ -156,7 +156,9 @@ def test_line_of_a_failed_lookup_has_its_problem(daemon):
     assert (line["status"], line["outcome"], line["charged"]) == (502, "failed", "maybe")
     assert (line["problem"]["code"], line["problem"]["status"]) == ("lookup-failed", 502)
     assert "request_id" not in line["problem"]
-    daemon.lookup("errored.com", format="ndjson").problem(502, "lookup-failed")
+    stored = Stream(daemon, "GET", daemon.question("errored.com", format="ndjson"))
+    line = stored.line()
+    assert (stored.status, line["status"], line["outcome"], line["charged"]) == (200, 502, "failed", "no")
 
 
 def test_line_of_an_expired_result_is_stale(testbed, sim):

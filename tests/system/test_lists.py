@@ -98,8 +98,10 @@ def test_stream_has_its_headers_before_its_first_result(daemon, sim):
     assert [line["domain"] for line in reader.lines()] == ["a.com"]
 
 
-def test_document_reports_where_the_time_went(daemon):
-    assert send(daemon, ["a.com"], "json").header("Server-Timing").startswith("queue;dur=")
+@pytest.mark.parametrize("domain", ["a.com", "errored.com"])
+def test_document_that_waited_reports_where_the_time_went(daemon, domain):
+    assert send(daemon, [domain], "json").header("Server-Timing").startswith("queue;dur=")
+    assert send(daemon, [domain], "json").header("Server-Timing") is None, "a stored result takes no time"
 
 
 # ---- results ----

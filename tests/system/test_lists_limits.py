@@ -11,7 +11,7 @@ from waiting import eventually
 
 
 @pytest.mark.parametrize("kind, body", [
-    ("json", "{}"), ("json", '["a.com"'), ("json", ""), ("csv", "name\na.com\n"), ("text", b"a.com\n\xff\n"),
+    ("json", "{}"), ("json", '["a.com"'), ("csv", "name\na.com\n"), ("text", b"a.com\n\xff\n"),
 ])
 def test_unreadable_list_is_rejected_and_starts_no_lookup(daemon, sim, kind, body):
     response = daemon.request("POST", "/emails", headers_of(kind), body)
@@ -19,8 +19,10 @@ def test_unreadable_list_is_rejected_and_starts_no_lookup(daemon, sim, kind, bod
     assert not sim.calls()["submit"]
 
 
-@pytest.mark.parametrize("kind, body", [("text", ""), ("text", "\n# comment\n\n"), ("json", "[]"), ("ndjson", "\n"),
-                                        ("csv", "domain\n")])
+@pytest.mark.parametrize("kind, body", [
+    ("text", ""), ("json", ""), ("ndjson", ""), ("csv", ""), ("text", "\n# comment\n\n"), ("json", "\n"), ("json", "[]"),
+    ("ndjson", "\n"), ("csv", "domain\n"),
+])
 def test_list_without_an_entry_is_rejected(daemon, kind, body):
     daemon.request("POST", "/emails", headers_of(kind), body).problem(400, "missing-domain")
 
@@ -169,6 +171,45 @@ def test_list_is_rejected_before_its_upload(daemon, lines, status, code, expect)
     response = connection.read()
     response.problem(status, code)
     assert (status == 415) == (response.header("Accept-Post") is not None)
+    assert connection.is_closed()
+
+
+def post(target, body, *lines):
+    """Returns the bytes of a request with a body."""
+    head = [f"POST {target} HTTP/1.1", "Host: localhost", "Content-Type: text/plain", f"Content-Length: {len(body)}", *lines]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+NOT_A_REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize("status, code, target, lines, flags", [
+    (403, "forbidden", "/emails", ["Origin: https://evil.example"], []),
+    (404, "not-found", "/lists", [], []),
+    (405, "method-not-allowed", "/bulks/" + 32 * "0", [], []),
+    (405, "method-not-allowed", "/emails", [], ["--bulk-entries", "0"]),
+    (413, "body-too-large", "/emails", [], ["--bulk-entries", "1"]),
+])
+def test_body_of_a_rejected_list_is_never_a_request(testbed, sim, status, code, target, lines, flags):
+    connection = testbed.daemon(sim, *flags).connect()
+    connection.send(post(target, 20 * NOT_A_REQUEST, *lines))
+    connection.read().problem(status, code)
+    assert connection.is_closed()
+
+
+def test_body_of_a_list_without_a_key_or_over_the_rate_is_never_a_request(testbed, sim, keys):
+    keys.add("client", "rate=1")
+    daemon = client_keys.start(testbed, sim, keys)
+    connection = daemon.connect()
+    connection.send(post("/emails", NOT_A_REQUEST))
+    connection.read().problem(401, "unauthorized")
+    assert connection.is_closed()
+    connection = daemon.connect()
+    get = "\r\n".join(["GET /emails?domain=a.com&cached=1 HTTP/1.1", "Host: localhost", keys.line("client"), "", ""])
+    connection.send(10 * get.encode() + post("/emails", NOT_A_REQUEST, keys.line("client")))
+    *before, last = [connection.read() for _ in range(11)]
+    assert before[-1].status == 429
+    last.problem(429, "rate-limited")
     assert connection.is_closed()
 
 

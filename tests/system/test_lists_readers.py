@@ -2,6 +2,8 @@
 """test_lists_readers.py - tests readers of a list that leave, come back, stall, share a list, or wait for a limited
 time only.
 """
+import time
+
 import pytest
 from lists import (ListStream, by_index, charged, check_lines, codes, domains, lines_of, outcomes, paid, results_of, send,
                    stream)
@@ -121,6 +123,16 @@ def test_overlapping_lists_pay_once_for_what_they_share(daemon, sim):
     check_lines(lines[1], 40)
     assert sum(len(charged(part)) for part in lines) == 60
     assert paid(sim) == sorted(domains(60))
+
+
+def test_list_sends_an_empty_line_after_15_s_without_a_result(daemon, sim):
+    sim.hold_submits()
+    then = time.monotonic()
+    reader = stream(daemon, domains(3))
+    assert reader.raw_line() == b"\n"
+    assert time.monotonic() - then > 14
+    sim.release_submits()
+    check_lines(reader.lines(), 3)
 
 
 # ---- wait ----

@@ -245,3 +245,41 @@ LOOP_TEST(csv_cell_that_a_spreadsheet_would_execute_gets_a_prefix, formulas)
         buf_addf(&cell, "7,'%s,'%s,", formulas[_i], formulas[_i]);
     after(buf_str(&cell));
 }
+
+/* What the caller asked for, and what the upstream has found. */
+TEST(csv_cell_of_a_result_that_a_spreadsheet_would_execute_gets_a_prefix)
+{
+    static const struct result_email emails[] = {{"-a@milvali.com", "VALID"},
+                                                 {"=1,2@milvali.com", "VALID"}};
+    const struct result *result = make("=cmd|1", emails, 2);
+    struct bulk_line line = entry("milvali.com", result);
+
+    bulk_line_csv(&line, &out);
+    result_unref(result);
+    ck_assert_str_eq(
+        buf_str(&out),
+        "7,milvali.com,,milvali.com,'=cmd|1,'-a@milvali.com,VALID,200,,looked-up,yes\r\n"
+        "7,milvali.com,,milvali.com,'=cmd|1,\"'=1,2@milvali.com\",VALID,200,,"
+        "looked-up,yes\r\n");
+}
+
+/* ---- too large ---- */
+
+static void write_event(const struct bulk_line *line, struct buf *event)
+{
+    bulk_line_event(line, "1", event);
+}
+
+static void (*const writers[])(const struct bulk_line *, struct buf *) = {bulk_line_csv,
+                                                                          write_event};
+
+LOOP_TEST(line_of_which_a_part_does_not_fit_marks_the_output, writers)
+{
+    size_t len = (size_t)9 << 20; /* `out` has room for it, but no part of a line */
+    autofree char *input = xcalloc(1, len + 1);
+    struct buf autobuf large = BUF_INIT(2 * len);
+    struct bulk_line line = entry(memset(input, 'x', len), found);
+
+    writers[_i](&line, &large);
+    ck_assert_int_eq(buf_check(&large), ERR_TOO_BIG);
+}

@@ -238,6 +238,7 @@ static const struct {
     {{"--batch-size=0", NULL}, "--batch-size: invalid value '0'"},
     {{"--batch-size=101", NULL}, "--batch-size: invalid value '101'"},
     {{"--batch-size=1e2", NULL}, "--batch-size: invalid value '1e2'"},
+    {{"--bulk-entries=100001", NULL}, "--bulk-entries: invalid value '100001'"},
     {{"--cache-size=1MB", NULL}, "--cache-size: invalid value '1MB'"},
     {{"--log-level=loud", NULL}, "--log-level: invalid value 'loud'"},
     {{"--sandbox=half", NULL}, "--sandbox: invalid value 'half'"},

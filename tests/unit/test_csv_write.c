@@ -39,6 +39,19 @@ LOOP_TEST(csv_cell_is_quoted_and_never_a_formula, cells)
     ck_assert_str_eq(buf_str(&out), cells[_i].foreign_cell);
 }
 
+LOOP_TEST(csv_row_from_outside_has_no_formula, cells)
+{
+    struct buf row autobuf = BUF_INIT(512), out autobuf = BUF_INIT(512),
+                   want autobuf = BUF_INIT(512);
+
+    for (int i = 0; i < 2; i++) {
+        buf_addf(&row, "%s%s", i ? "," : "", cells[_i].cell);
+        buf_addf(&want, "%s%s", i ? "," : "", cells[_i].foreign_cell);
+    }
+    csv_add_foreign_row(&out, (struct slice){buf_str(&row), row.len});
+    ck_assert_str_eq(buf_str(&out), buf_str(&want));
+}
+
 TEST(csv_foreign_cell_without_a_text_is_empty)
 {
     struct buf out autobuf = BUF_INIT(256);

@@ -42,7 +42,8 @@ enum http_method request_method(const struct request *request);
 const char *request_path(const struct request *request);
 struct service *request_service(const struct request *request);
 const struct limits *request_limits(const struct request *request); /* until the endpoint returns */
-/* NULL = none; until the endpoint returns */
+/* NULL = none. Until the endpoint, or another function on the worker, returns: ask again then,
+ * because a reload replaces it. */
 const struct denied_domains *request_denied_domains(const struct request *request);
 const char *request_id(const struct request *request); /* the client's X-Request-Id or a new one */
 const struct clock *request_clock(const struct request *request); /* the worker's */

@@ -273,7 +273,7 @@ static enum err judge_framing(const struct request *request, const struct framin
 }
 
 /* Returns whether the request is admitted as one with a body; it may be empty. */
-static bool has_body(const struct request *request, const struct framing *framing)
+static bool receives_body(const struct request *request, const struct framing *framing)
 {
     const struct route *route = request->route;
 
@@ -302,7 +302,7 @@ static enum MHD_Result validate(struct request *request, const char *target, con
     set_cache_key(request, headers);
     request_set_state(request, REQUEST_VALIDATED);
     enum err err = judge_framing(request, &headers->framing, version, &detail);
-    if (!err && !has_body(request, &headers->framing))
+    if (!err && !receives_body(request, &headers->framing))
         return MHD_YES;
     if (!err || (err == ERR_BODY_TOO_LARGE && !request->route)) /* 404 and 405 say more than 413 */
         return begin_body(request, &headers->framing);
@@ -365,9 +365,9 @@ static enum MHD_Result receive(struct request *request, const char *data, size_t
     return MHD_YES;
 }
 
-/* After 100 (Continue), 0.9.75 offers what follows a request without a body as a piece of 0 bytes,
- * and takes no response to that call. */
-static bool is_no_piece(const char *data, size_t size)
+/* Returns whether a call offers a piece of a body that has no byte. After 100 (Continue), 0.9.75
+ * offers what follows a request without a body so, and takes no response to that call. */
+static bool is_empty_piece(const char *data, size_t size)
 {
     return data && size == 0;
 }
@@ -386,9 +386,9 @@ enum MHD_Result request_handle(void *worker, struct MHD_Connection *handle, cons
     case REQUEST_BEGUN:
         return validate(request, target, method, version);
     case REQUEST_VALIDATED:
-        return is_no_piece(upload_data, *upload_data_size) ? MHD_YES : run(request);
+        return is_empty_piece(upload_data, *upload_data_size) ? MHD_YES : run(request);
     case REQUEST_RECEIVING:
-        return is_no_piece(upload_data, *upload_data_size)
+        return is_empty_piece(upload_data, *upload_data_size)
                    ? MHD_YES
                    : receive(request, upload_data, upload_data_size);
     case REQUEST_ANSWERED:

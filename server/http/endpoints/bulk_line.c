@@ -15,15 +15,13 @@
 #define LINE_MAX_BYTES ((size_t)8 << 20) /* the longest body of a result, and an input */
 #define OK_STATUS      200
 
-static const char *outcome_word(enum bulk_outcome outcome)
+struct bulk_line bulk_line_of_stored(const struct result *result, enum bulk_outcome outcome)
 {
-    static const char *const words[BULK_OUTCOMES] = {
-        [BULK_HIT] = "hit",       [BULK_STALE] = "stale",         [BULK_LOOKED_UP] = "looked-up",
-        [BULK_JOINED] = "joined", [BULK_DUPLICATE] = "duplicate", [BULK_REJECTED] = "rejected",
-        [BULK_FAILED] = "failed",
-    };
-
-    return words[outcome];
+    return (struct bulk_line){.outcome = result->err ? BULK_FAILED : outcome,
+                              .charged = CHARGED_NO,
+                              .err = result->err,
+                              .result = result->err ? NULL : result,
+                              .detail = result->detail};
 }
 
 static int status_of(const struct bulk_line *line)
@@ -65,7 +63,7 @@ void bulk_line_json(const struct bulk_line *line, struct buf *out)
         buf_add_str(out, ",");
     }
     buf_addf(out, "\"status\":%d,\"outcome\":\"%s\",\"charged\":\"%s\",", status_of(line),
-             outcome_word(line->outcome), charged_word(line->charged));
+             bulk_outcome_word(line->outcome), charged_word(line->charged));
     if (line->timing) {
         buf_add_str(out, "\"timing\":");
         timing_write_json(line->timing, TASK_ENDED, out);
@@ -83,6 +81,7 @@ void bulk_line_event(const struct bulk_line *line, const char *id, struct buf *o
 
     bulk_line_json(line, &json);
     event_stream_add(id, "result", (struct slice){buf_str(&json), json.len}, out);
+    buf_copy_overflow(out, &json);
 }
 
 /* ---- CSV ---- */
@@ -109,8 +108,9 @@ static void add_company(const struct result *result, struct buf *out)
     const char *name = json_get_string(json, "company_name");
     csv_add_cell(out, result->domain);
     buf_add_str(out, ",");
-    csv_add_cell(out, name ? name : "");
+    csv_add_foreign_cell(out, name);
     json_free(json);
+    buf_copy_overflow(out, &head);
 }
 
 /* What a row has before and after the columns of an address. */
@@ -134,14 +134,15 @@ static void add_ends(const struct bulk_line *line, struct row_ends *ends)
         add_company(line->result, &ends->before);
     buf_add_str(&ends->before, ",");
     buf_addf(&ends->after, ",%d,%s,%s,%s\r\n", status_of(line),
-             line->err ? err_row(line->err)->code : "", outcome_word(line->outcome),
+             line->err ? err_row(line->err)->code : "", bulk_outcome_word(line->outcome),
              charged_word(line->charged));
 }
 
-static void add_row(const struct row_ends *ends, struct slice address, struct buf *out)
+/* `row` has the columns of an address, of which the first came from outside. */
+static void add_row(const struct row_ends *ends, struct slice row, struct buf *out)
 {
     buf_add(out, ends->before.data, ends->before.len);
-    buf_add(out, address.data, address.len);
+    csv_add_foreign_row(out, row);
     buf_add(out, ends->after.data, ends->after.len);
 }
 
@@ -178,6 +179,8 @@ void bulk_line_csv(const struct bulk_line *line, struct buf *out)
         add_row(&ends, no_address, out);
     else
         add_rows(line->result, &ends, out);
+    buf_copy_overflow(out, &ends.before);
+    buf_copy_overflow(out, &ends.after);
     buf_done(&ends.before);
     buf_done(&ends.after);
 }

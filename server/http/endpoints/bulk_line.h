@@ -3,7 +3,8 @@
  * NDJSON, as rows of CSV, as lines of text, or as an event.
  *
  * Members that depend on the caller (outcome, charged, timing) come first; those of the result
- * follow, byte for byte as GET /emails returns them. Pure functions; any thread. */
+ * follow, byte for byte as GET /emails returns them. A result that does not fit marks `out`
+ * (buf_check()). Pure functions; any thread. */
 #ifndef HTTP_ENDPOINTS_BULK_LINE_H
 #define HTTP_ENDPOINTS_BULK_LINE_H
 
@@ -34,7 +35,7 @@ struct bulk_line {
 void bulk_line_json(const struct bulk_line *line, struct buf *out);
 
 /* Append the header row; and one row for each address, or one for an entry without an address. A
- * cell of `input` or `tracking_id` that a spreadsheet would execute gets a prefix. */
+ * cell with text from outside that a spreadsheet would execute gets a prefix. */
 void bulk_line_csv_header(struct buf *out);
 void bulk_line_csv(const struct bulk_line *line, struct buf *out);
 
@@ -43,5 +44,9 @@ void bulk_line_text(const struct bulk_line *line, struct buf *out);
 
 /* Appends the event `result` with this id, NULL = none. */
 void bulk_line_event(const struct bulk_line *line, const char *id, struct buf *out);
+
+/* Returns the line of a stored result, whose `outcome` is BULK_HIT or BULK_STALE. If that is a
+ * failure, the line has its problem. In both cases it costs this request nothing. */
+struct bulk_line bulk_line_of_stored(const struct result *result, enum bulk_outcome outcome);
 
 #endif

@@ -54,8 +54,11 @@ static enum err read_list(struct request *request, enum list_type type, struct b
                                format_of(type), &query->common.format);
     if (!err)
         err = emails_query_options(request, &parameters, &query->common, why);
+    if (err)
+        return err;
     query->max_credits = parameters.max_credits;
-    return err;
+    query->reports_progress = query->common.async;
+    return ERR_OK;
 }
 
 bool bulk_query_parse_list(struct request *request, enum list_type type,
@@ -120,7 +123,7 @@ bool bulk_query_parse(struct request *request, struct bulk_query *ret_query)
     }
     if (!query.common.has_wait)
         query.common.wait_ms = format_is_stream(query.common.format) ? BULK_WAIT_UNLIMITED : 0;
-    query.common.async = true; /* a bulk that has not ended is no failure of this request */
+    query.reports_progress = true; /* a bulk that has not ended is no failure of this request */
     read_last_event(request, &query);
     *ret_query = query;
     return true;

@@ -24,6 +24,8 @@ struct bulk_query {
     size_t after;               /* results that the client has */
     bool continues; /* `after` is of an earlier stream: 0 instead if the bulk has fewer results */
     bool is_list;   /* of POST: may spend */
+    bool reports_progress; /* 202 instead of 504 when the wait is over */
+    bool has_waited;       /* for the end of the bulk; set when it was opened */
 };
 
 /* Parses the request that sends a list of that type. Returns false if it is invalid and has been

@@ -296,6 +296,7 @@ static void start_reading(struct bulk_reading *reading)
 {
     const struct bulk_progress *progress = &reading->open.progress;
 
+    reading->query.has_waited = !progress->ended_wall_ms && reading->query.common.wait_ms;
     if (reading->query.continues && reading->body.n_read > progress->done)
         reading->body.n_read = 0;
     if (is_streamed(reading) && !start_response(reading, progress))

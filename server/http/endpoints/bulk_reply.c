@@ -4,10 +4,9 @@
 
 #include "http/core/problem.h"
 #include "http/endpoints/bulk_body.h"
+#include "http/endpoints/engine_call.h"
 #include "http/endpoints/timing_text.h"
 #include "http/protocol/negotiate.h"
-
-#define LATE_RETRY_S 5
 
 /* Of all requests for the bulk together. */
 static enum charged charged_of(const struct bulk_progress *progress)
@@ -45,18 +44,14 @@ static void add_preferences(struct reply *reply, const struct bulk_query *query,
         reply_text(reply, "Preference-Applied", text);
 }
 
-/* Returns whether a lookup of the bulk has ended; stored results alone take no time. */
-static bool has_waited(const struct bulk_progress *progress)
-{
-    const struct lookup_timing *timing = &progress->timing;
-
-    return timing->queue_ms || timing->submit_ms || timing->upstream_ms || timing->read_ms;
-}
-
-static void add_timing(struct reply *reply, const struct bulk_progress *progress)
+/* Only of a request that has waited for a lookup: stored results take no time. */
+static void add_timing(struct reply *reply, const struct bulk_query *query,
+                       const struct bulk_progress *progress)
 {
     char text[SERVER_TIMING_TEXT];
 
+    if (!query->has_waited || !progress->has_lookups)
+        return;
     timing_write_header(&progress->timing, text);
     reply_text(reply, "Server-Timing", text);
 }
@@ -70,8 +65,8 @@ void bulk_reply_head(struct request *request, const struct bulk_query *query,
     reply_text(ret_head, "Vary", "Accept, Prefer");
     add_monitor(ret_head, progress);
     add_preferences(ret_head, query, false);
-    if (query->is_list && !format_is_stream(query->common.format) && has_waited(progress))
-        add_timing(ret_head, progress);
+    if (!format_is_stream(query->common.format))
+        add_timing(ret_head, query, progress);
 }
 
 /* ---- without results ---- */
@@ -89,8 +84,8 @@ static void reply_progress(struct request *request, const struct bulk_query *que
     reply_text(&reply, "Cache-Control", "no-store");
     reply_header(&reply, "Location", "/bulks/%s", progress->id);
     reply_header(&reply, "Retry-After", "%d", progress->retry_after_s);
-    add_preferences(&reply, query, true);
-    add_timing(&reply, progress);
+    add_preferences(&reply, query, query->common.async);
+    add_timing(&reply, query, progress);
     reply_body_take(&reply, &out);
     request_reply(request, &reply);
 }
@@ -109,7 +104,7 @@ static void reply_problem(struct request *request, struct problem *problem,
     if (progress && problem->err != ERR_DRAINING)
         add_monitor(&reply, progress);
     if (progress)
-        add_timing(&reply, progress);
+        add_timing(&reply, query, progress);
     request_reply(request, &reply);
 }
 
@@ -120,7 +115,7 @@ void bulk_reply_unfinished(struct request *request, const struct bulk_query *que
         problem_of(ERR_STILL_PROCESSING,
                    "the list is still being processed; send it again to join it at no cost");
 
-    if (query->common.async) {
+    if (query->reports_progress) {
         reply_progress(request, query, progress);
         return;
     }
@@ -156,6 +151,6 @@ void bulk_reply_late(struct request *request, const struct bulk_query *query)
         problem_of(may_spend ? ERR_STILL_PROCESSING : ERR_OVERLOADED,
                    "the server is slow at the moment; repeat the request to join the list");
 
-    problem.retry_after_s = LATE_RETRY_S;
+    problem.retry_after_s = ENGINE_LATE_RETRY_S;
     reply_problem(request, &problem, query, NULL);
 }

@@ -17,7 +17,7 @@ void bulk_reply_note(struct request *request, const struct bulk_query *query,
 void bulk_reply_head(struct request *request, const struct bulk_query *query,
                      const struct bulk_progress *progress, struct reply *ret_head);
 
-/* The wait is over, and the bulk continues: 202 with its progress if the query is `async`, else
+/* The wait is over, and the bulk continues: 202 with its progress if the query asks for it, else
  * 504. */
 void bulk_reply_unfinished(struct request *request, const struct bulk_query *query,
                            const struct bulk_progress *progress);

@@ -45,6 +45,8 @@ static char *copy_text(struct arena *arena, struct slice text)
     return copy;
 }
 
+/* The denied domains are those of this instant: a reload between two portions of a list applies to
+ * the rest of it, as it would to single requests. */
 static void add_entry(struct preparation *preparation, const struct list_entry *parsed)
 {
     const struct request *request = bulk_reading_request(preparation->reading);
@@ -60,8 +62,7 @@ static void add_entry(struct preparation *preparation, const struct list_entry *
         entry.err = emails_question_new(request, parsed->fields, &entry.question, &why);
     if (entry.err && *why.text)
         entry.detail = arena_strdup(&list->arena, why.text);
-    list->entries = arena_grow(&list->arena, list->entries, list->n, sizeof *list->entries);
-    list->entries[list->n++] = entry;
+    bulk_list_add(list, &entry);
 }
 
 /* Reads one portion. Returns ERR_OK if there may be more, ERR_NO_ENTRY at the end of a list, or an

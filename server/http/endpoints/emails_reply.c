@@ -6,13 +6,13 @@
 #include "base/mem.h"
 #include "base/metrics.h"
 #include "http/core/app.h"
+#include "http/endpoints/engine_call.h"
 #include "http/endpoints/result_reply.h"
 #include "http/endpoints/result_stream.h"
 
 #include <stdio.h>
 
-#define NOTE_TEXT    64
-#define LATE_RETRY_S 5
+#define NOTE_TEXT 64
 
 static void note(struct request *request, enum metrics_outcome outcome, const char *word,
                  const char *lookup_id, enum charged charged)
@@ -21,14 +21,15 @@ static void note(struct request *request, enum metrics_outcome outcome, const ch
     request_set_outcome(request, word, lookup_id, charged);
 }
 
-/* Replies with a successful or a stored result; `line` is the same for a stream. */
+/* Replies with a successful or a stored result; `line` is the same for a stream, which has its own
+ * status also for a stored failure, as if the request had waited for it. */
 static void reply_result(struct request *request, const struct emails_query *query,
                          const struct result *result, const struct bulk_line *line,
                          const struct answer_notes *notes)
 {
     if (!format_is_stream(query->format))
         answer_result(request, result, (enum result_format)query->format, notes);
-    else if (!answer_rejection(request, result, RESULT_JSON, notes))
+    else if (line->err || !answer_rejection(request, result, RESULT_JSON, notes))
         answer_line(request, query->format, line);
 }
 
@@ -49,20 +50,16 @@ static bool start_refresh(struct request *request, struct emails_query *query,
     return true;
 }
 
-static struct bulk_line take_stored(struct request *request, struct emails_query *query,
+/* Counts and notes a stored result, and returns its line. Starts a refresh that is due. */
+static struct bulk_line note_stored(struct request *request, struct emails_query *query,
                                     const struct result *result, enum disposition disposition)
 {
     bool is_fresh = disposition == DISPOSITION_FRESH;
-    bool is_failed = result->err != ERR_OK;
 
     if (disposition != DISPOSITION_STALE_REFRESHING || !start_refresh(request, query, result))
         metrics_add(&metrics_mine()->cache_outcomes[is_fresh ? CACHE_HIT : CACHE_STALE], 1);
     request_set_outcome(request, is_fresh ? "hit" : "stale", NULL, CHARGED_NO);
-    return (struct bulk_line){.outcome = is_fresh ? BULK_HIT : BULK_STALE,
-                              .charged = is_failed ? result->charged : CHARGED_NO,
-                              .err = result->err,
-                              .result = is_failed ? NULL : result,
-                              .detail = result->detail};
+    return bulk_line_of_stored(result, is_fresh ? BULK_HIT : BULK_STALE);
 }
 
 void emails_reply_stored(struct request *request, struct emails_query *query,
@@ -71,7 +68,7 @@ void emails_reply_stored(struct request *request, struct emails_query *query,
     int64_t left_ms = freshness_left_ms(result, request_clock(request)->wall_ms);
     char cache_status[NOTE_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status};
-    struct bulk_line line = take_stored(request, query, result, disposition);
+    struct bulk_line line = note_stored(request, query, result, disposition);
 
     snprintf(cache_status, sizeof cache_status, "emailsd; hit; ttl=%lld",
              (long long)clock_floor_s(left_ms));
@@ -92,8 +89,9 @@ void emails_reply_not_cached(struct request *request, const struct emails_query 
 
 /* ---- lookups ---- */
 
-/* Notes the end of a lookup. If it has failed, that is the fallback, if there is one. */
-static struct bulk_line take_lookup(struct request *request, const struct outcome *outcome)
+/* Counts and notes the end of a lookup, and returns its line. If it has failed, that is of the
+ * fallback, if there is one. */
+static struct bulk_line note_lookup(struct request *request, const struct outcome *outcome)
 {
     struct bulk_line line = {.timing = *outcome->lookup_id ? &outcome->timing : NULL};
 
@@ -121,8 +119,8 @@ struct bulk_line emails_take_line(struct request *request, struct emails_query *
 {
     struct bulk_line line =
         outcome->disposition == DISPOSITION_MISS
-            ? take_lookup(request, outcome)
-            : take_stored(request, query, outcome->result, outcome->disposition);
+            ? note_lookup(request, outcome)
+            : note_stored(request, query, outcome->result, outcome->disposition);
 
     if (line.err)
         request_set_outcome(request, err_row(line.err)->code, NULL, line.charged);
@@ -155,7 +153,7 @@ static void reply_fallback(struct request *request, const struct emails_query *q
                            const struct outcome *outcome)
 {
     int64_t left_ms = freshness_left_ms(outcome->fallback, request_clock(request)->wall_ms);
-    struct bulk_line line = take_lookup(request, outcome);
+    struct bulk_line line = note_lookup(request, outcome);
     char cache_status[NOTE_TEXT], preferences[PREFERENCES_TEXT];
     const struct answer_notes notes = {
         .cache_status = cache_status, .preference_applied = preferences, .timing = line.timing};
@@ -186,7 +184,7 @@ static void reply_looked_up(struct request *request, const struct emails_query *
     bool running = outcome->err == ERR_STILL_PROCESSING;
     bool goes_on = running || outcome->err == ERR_DRAINING;
     bool is_async = running && query->async;
-    struct bulk_line line = take_lookup(request, outcome);
+    struct bulk_line line = note_lookup(request, outcome);
     char cache_status[NOTE_TEXT], preferences[PREFERENCES_TEXT];
     const struct answer_notes notes = {.cache_status = cache_status,
                                        .preference_applied = preferences,
@@ -231,7 +229,7 @@ void emails_reply_late(struct request *request, const struct emails_query *query
     const struct answer_notes notes = {.cache_status = "emailsd; fwd=uri-miss",
                                        .preference_applied = preferences};
 
-    problem.retry_after_s = LATE_RETRY_S;
+    problem.retry_after_s = ENGINE_LATE_RETRY_S;
     emails_query_preferences(query, false, preferences);
     note(request, only_cached ? CACHE_REFUSED : CACHE_MISS, err_row(problem.err)->code, NULL,
          problem.charged);

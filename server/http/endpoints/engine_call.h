@@ -16,4 +16,7 @@ typedef void engine_call_reply_fn(struct request *request, struct engine_call *c
 void engine_call_send(struct request *request, struct engine_call *call,
                       engine_call_reply_fn *reply);
 
+/* Seconds after which a request that the engine did not answer in time should be repeated. */
+#define ENGINE_LATE_RETRY_S 5
+
 #endif

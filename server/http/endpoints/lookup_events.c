@@ -159,16 +159,19 @@ static void answer_late(struct request *request)
 static bool find_by_id(struct events *events, const struct result *result)
 {
     static const struct answer_notes notes = {0};
-    const struct bulk_line line = {.outcome = BULK_HIT, .charged = CHARGED_NO, .result = result};
+    struct bulk_line line;
 
     if (!events->watch.err && !result) {
         begin(events);
         return events->stream;
     }
     struct request *request = TAKE(events->request);
-    if (events->watch.err)
+    if (events->watch.err) {
         answer_no_lookup(request, events->watch.err);
-    else if (!answer_rejection(request, result, RESULT_JSON, &notes))
+        return false;
+    }
+    line = bulk_line_of_stored(result, BULK_HIT);
+    if (line.err || !answer_rejection(request, result, RESULT_JSON, &notes))
         answer_line(request, events->format, &line);
     return false;
 }

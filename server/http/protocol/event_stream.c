@@ -27,7 +27,7 @@ static size_t end_length(struct slice text)
     return text.len >= 2 && memcmp(text.data, "\r\n", 2) == 0 ? 2 : text.len > 0;
 }
 
-static struct slice behind(struct slice text, size_t len)
+static struct slice after(struct slice text, size_t len)
 {
     return (struct slice){text.data + len, text.len - len};
 }
@@ -39,8 +39,8 @@ static void add_data(struct slice data, struct buf *out)
         buf_add_str(out, "data: ");
         buf_add(out, data.data, len);
         buf_add_str(out, "\n");
-        data = behind(data, len);
-        data = behind(data, end_length(data));
+        data = after(data, len);
+        data = after(data, end_length(data));
     } while (data.len);
 }
 

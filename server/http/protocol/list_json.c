@@ -124,29 +124,29 @@ static enum err read_element(struct list_parser *parser, struct list_entry *entr
 
     if (len == window && parser->at + window < parser->end)
         return list_fault(parser->line, "an element longer than 65536 bytes", why);
-    bool is_mark = (unsigned char)*parser->at >= 0x80; /* json_parse() skips a byte order mark */
-    if (is_mark || !list_take_json(parser, (struct slice){parser->at, len}, entry))
+    /* json_parse() would skip a byte order mark. */
+    bool is_ascii = (unsigned char)*parser->at < 0x80;
+    if (!is_ascii || !list_take_json(parser, (struct slice){parser->at, len}, entry))
         return list_fault(parser->line, "not valid JSON, or nested too deeply", why);
     list_advance(parser, len);
-    parser->array = ARRAY_BEHIND_ELEMENT;
+    parser->array = ARRAY_AFTER_ELEMENT;
     return ERR_OK;
 }
 
-/* Takes a byte between the elements. */
-static enum err take_mark(struct list_parser *parser, enum list_array next)
+/* Takes a bracket, or a comma between two elements. */
+static enum err take_punctuation(struct list_parser *parser, enum list_array next)
 {
     list_advance(parser, 1);
     parser->array = next;
     return ERR_AGAIN;
 }
 
+/* An empty text is a list without an entry, as in the other types. */
 static enum err end_list(const struct list_parser *parser, struct errmsg *why)
 {
-    if (parser->array == ARRAY_CLOSED)
+    if (parser->array == ARRAY_OUTSIDE || parser->array == ARRAY_CLOSED)
         return ERR_NO_ENTRY;
-    return list_fault(
-        parser->line,
-        parser->array == ARRAY_OUTSIDE ? "not a JSON array" : "the JSON array is not closed", why);
+    return list_fault(parser->line, "the JSON array is not closed", why);
 }
 
 enum err list_read_json(struct list_parser *parser, struct list_entry *entry, struct errmsg *why)
@@ -162,16 +162,16 @@ enum err list_read_json(struct list_parser *parser, struct list_entry *entry, st
     char c = *parser->at;
     switch (parser->array) {
     case ARRAY_OUTSIDE:
-        return c == '[' ? take_mark(parser, ARRAY_OPENED)
+        return c == '[' ? take_punctuation(parser, ARRAY_OPENED)
                         : list_fault(parser->line, "not a JSON array", why);
     case ARRAY_OPENED:
-        return c == ']' ? take_mark(parser, ARRAY_CLOSED) : read_element(parser, entry, why);
+        return c == ']' ? take_punctuation(parser, ARRAY_CLOSED) : read_element(parser, entry, why);
     case ARRAY_BEFORE_ELEMENT:
         return read_element(parser, entry, why);
-    case ARRAY_BEHIND_ELEMENT:
+    case ARRAY_AFTER_ELEMENT:
         if (c == ',')
-            return take_mark(parser, ARRAY_BEFORE_ELEMENT);
-        return c == ']' ? take_mark(parser, ARRAY_CLOSED)
+            return take_punctuation(parser, ARRAY_BEFORE_ELEMENT);
+        return c == ']' ? take_punctuation(parser, ARRAY_CLOSED)
                         : list_fault(parser->line, "no comma between two elements", why);
     case ARRAY_CLOSED:
         break;

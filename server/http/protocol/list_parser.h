@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LIST_ENTRY_MAX    4096  /* bytes of an entry; of CSV, of a cell that is used */
+#define LIST_ENTRY_MAX    4096  /* bytes of an entry; of CSV, of its domain */
 #define LIST_TRACKING_MAX 200   /* bytes of a tracking id */
 #define LIST_PORTION      65536 /* bytes; also the longest line, element or row */
 

@@ -17,7 +17,7 @@ enum list_array {
     ARRAY_OUTSIDE,        /* the opening bracket */
     ARRAY_OPENED,         /* an element, or the closing bracket */
     ARRAY_BEFORE_ELEMENT, /* an element, because a comma was read */
-    ARRAY_BEHIND_ELEMENT, /* a comma, or the closing bracket */
+    ARRAY_AFTER_ELEMENT,  /* a comma, or the closing bracket */
     ARRAY_CLOSED,         /* nothing */
 };
 

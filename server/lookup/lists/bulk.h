@@ -51,8 +51,8 @@ struct bulk_entry {
 /* On the heap, zeroed at first. */
 struct bulk_list {
     struct arena arena;
-    struct bulk_entry *entries; /* in order of the request */
-    size_t n;
+    struct bulk_entry *entries; /* in order of the request; see bulk_list_add() */
+    size_t n, n_unique;         /* n_unique: distinct questions and rejected entries */
     char account[ACCOUNT_NAME_MAX + 1];
     int64_t quota;
     int weight;
@@ -65,14 +65,19 @@ struct bulk_list {
     bool is_async;       /* continues without a reader */
     /* Set by bulk_list_seal(): */
     char id[ID_TEXT];
-    size_t n_unique; /* distinct questions and rejected entries */
     /* Private: */
     struct bulk_record *records; /* of the entries, for the engine */
+    struct bulk_seen *seen;      /* their questions, until the seal */
+    unsigned char digest[HASH_SIZE];
 };
+
+/* Any thread, before the seal. Adds a copy of the entry, and takes its question; frees it if an
+ * earlier entry has the same. */
+void bulk_list_add(struct bulk_list *list, const struct bulk_entry *entry);
 
 /* Any thread, once, when the list is complete. Computes the id: of the account, the options that
  * change the lookups, and each entry's input, tracking id and question. The same list sent twice
- * has the same id. Finds equal questions, and frees all but the first of them. */
+ * has the same id. Takes the same time for each list: bulk_list_add() has read the entries. */
 void bulk_list_seal(struct bulk_list *list);
 void bulk_list_free(struct bulk_list *list); /* NULL is a no-op */
 
@@ -88,10 +93,11 @@ struct bulk_progress {
     size_t charged_yes, charged_maybe;
     enum err waiting_for;                   /* the condition that it waits for; ERR_OK = none */
     bool is_drained;                        /* the shutdown has ended entries */
+    bool has_lookups;                       /* it has started or joined one */
     int64_t started_wall_ms, ended_wall_ms; /* 0 = not ended */
     int64_t elapsed_ms, expected_ms;
     int retry_after_s;
-    struct lookup_timing timing; /* mean of its finished paid lookups */
+    struct lookup_timing timing; /* mean of its lookups that have ended, also of joined ones */
 };
 
 /* ---- results ---- */
@@ -157,9 +163,10 @@ struct bulk_pull_call {
                          as ERR_STILL_PROCESSING, over as many pulls as needed; promised */
     bool promises;    /* at `until_ms`, the caller asks its client to come back */
     /* Results: */
-    bool is_late; /* `until_ms` is over */
-    bool is_last; /* there are no results after these */
-    struct bulk_progress progress;
+    bool is_late;                  /* `until_ms` is over */
+    bool is_last;                  /* there are no results after these */
+    struct bulk_progress progress; /* of a closed view: as it was then, with the charges of all its
+                                      results, so that they can be added up */
     size_t n;
     struct bulk_result results[BULK_PULL_MAX];
 };

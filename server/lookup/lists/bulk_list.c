@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* bulk_list.c - prepares a list for the engine: its id, and which of its questions are equal. It
- * is done here, on the caller's thread, so that the engine opens a list without reading it. */
+ * is done here, on the caller's thread, so that the engine opens a list without reading it; and
+ * with each entry that is added, so that a caller that reads a list in portions stays responsive.
+ */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "lookup/lists/bulk_state.h"
@@ -37,59 +39,67 @@ static void add_number(struct buf *buf, int64_t number)
     buf_add(buf, &number, sizeof number);
 }
 
-static void add_options(struct buf *buf, const struct bulk_list *list)
+/* The digest so far is the first part of what is hashed next. */
+static void extend(struct bulk_list *list, struct buf *buf)
 {
-    add_text(buf, list->account);
-    add_number(buf, list->directives.refresh);
-    add_number(buf, list->directives.only_cached);
-    add_number(buf, list->directives.max_age_s);
-    add_number(buf, list->directives.max_stale_s);
-    add_number(buf, list->max_credits);
-}
-
-static void add_entry(struct buf *buf, const struct bulk_entry *entry)
-{
-    add_text(buf, entry->input);
-    add_text(buf, entry->tracking_id);
-    add_number(buf, entry->question ? ERR_OK : entry->err);
-    if (entry->question)
-        buf_add(buf, entry->question->key, HASH_SIZE);
-}
-
-/* The size of the list was limited when it was read. */
-static void write_id(struct bulk_list *list)
-{
-    struct buf autobuf buf = BUF_INIT(SIZE_MAX / 2);
-    unsigned char hash[HASH_SIZE];
-
-    add_options(&buf, list);
-    for (size_t i = 0; i < list->n; i++)
-        add_entry(&buf, &list->entries[i]);
-    if (buf_check(&buf))
+    if (buf_check(buf))
         mem_ran_out();
-    hash_sha256(buf.data, buf.len, hash);
-    hash_hex(hash, ID_LEN / 2, list->id);
+    hash_sha256(buf->data, buf->len, list->digest);
+}
+
+static void add_digest(struct buf *buf, const struct bulk_list *list)
+{
+    buf_add(buf, list->digest, sizeof list->digest);
+}
+
+static void hash_entry(struct bulk_list *list, const struct bulk_entry *entry)
+{
+    struct buf autobuf buf = BUF_INIT(SIZE_MAX / 2); /* its size was limited when it was read */
+
+    add_digest(&buf, list);
+    add_text(&buf, entry->input);
+    add_text(&buf, entry->tracking_id);
+    add_number(&buf, entry->question ? ERR_OK : entry->err);
+    if (entry->question)
+        buf_add(&buf, entry->question->key, HASH_SIZE);
+    extend(list, &buf);
+}
+
+static void hash_options(struct bulk_list *list)
+{
+    struct buf autobuf buf = BUF_INIT(BUF_SMALL);
+
+    add_digest(&buf, list);
+    add_text(&buf, list->account);
+    add_number(&buf, list->directives.refresh);
+    add_number(&buf, list->directives.only_cached);
+    add_number(&buf, list->directives.max_age_s);
+    add_number(&buf, list->directives.max_stale_s);
+    add_number(&buf, list->max_credits);
+    extend(list, &buf);
 }
 
 /* ---- equal questions ---- */
 
-/* An open hash table of indexes + 1. Keys are digests, so their first bytes are a good hash. */
-struct seen {
-    uint32_t *slots; /* 0 = free */
+#define SEEN_MIN 16
+
+/* An open hash table of indexes + 1, at most half full. Keys are digests, so their first bytes are
+ * a good hash. */
+struct bulk_seen {
     size_t mask;
+    uint32_t slots[]; /* 0 = free */
 };
 
-static struct seen seen_new(size_t n)
+static struct bulk_seen *seen_new(size_t n_slots)
 {
-    size_t size = 8;
+    struct bulk_seen *seen = xcalloc(1, sizeof *seen + n_slots * sizeof(uint32_t));
 
-    while (size < 2 * n)
-        size *= 2;
-    return (struct seen){xcalloc(size, sizeof(uint32_t)), size - 1};
+    seen->mask = n_slots - 1;
+    return seen;
 }
 
 /* Returns the slot of the key: it has the index of an earlier record with the same, or is free. */
-static uint32_t *slot_of(const struct seen *seen, const struct bulk_record *records,
+static uint32_t *slot_of(struct bulk_seen *seen, const struct bulk_record *records,
                          const unsigned char *key)
 {
     size_t i;
@@ -101,13 +111,28 @@ static uint32_t *slot_of(const struct seen *seen, const struct bulk_record *reco
     return &seen->slots[i];
 }
 
+static void grow_seen(struct bulk_list *list)
+{
+    struct bulk_seen *old = list->seen;
+    size_t n_slots = old ? 2 * (old->mask + 1) : SEEN_MIN;
+
+    if (old && list->n_unique < n_slots / 4)
+        return;
+    list->seen = seen_new(n_slots);
+    for (size_t i = 0; old && i <= old->mask; i++)
+        if (old->slots[i])
+            *slot_of(list->seen, list->records, list->records[old->slots[i] - 1].key) =
+                old->slots[i];
+    free(old);
+}
+
 /* Links the record with the last one that has the same question, or makes it the first one. The
  * slot then has the last one. */
-static void link_record(struct bulk_list *list, const struct seen *seen, size_t index)
+static void link_record(struct bulk_list *list, size_t index)
 {
     struct bulk_entry *entry = &list->entries[index];
     struct bulk_record *record = &list->records[index];
-    uint32_t *slot = slot_of(seen, list->records, entry->question->key);
+    uint32_t *slot = slot_of(list->seen, list->records, entry->question->key);
 
     memcpy(record->key, entry->question->key, HASH_SIZE);
     if (*slot) {
@@ -123,20 +148,40 @@ static void link_record(struct bulk_list *list, const struct seen *seen, size_t 
     *slot = (uint32_t)index + 1;
 }
 
+/* ---- the list ---- */
+
+/* The room is the smallest power of two that is enough. */
+static void grow_records(struct bulk_list *list)
+{
+    if ((list->n & (list->n - 1)) == 0)
+        list->records =
+            xrealloc(list->records, (list->n ? 2 * list->n : 1) * sizeof *list->records);
+}
+
+void bulk_list_add(struct bulk_list *list, const struct bulk_entry *entry)
+{
+    size_t index = list->n;
+
+    hash_entry(list, entry);
+    grow_seen(list);
+    grow_records(list);
+    list->entries = arena_grow(&list->arena, list->entries, index, sizeof *list->entries);
+    list->entries[index] = *entry;
+    list->records[index] =
+        (struct bulk_record){.input = entry->input, .tracking_id = entry->tracking_id};
+    list->n++;
+    if (entry->question)
+        link_record(list, index);
+    else
+        list->n_unique++;
+}
+
 void bulk_list_seal(struct bulk_list *list)
 {
-    write_id(list);
-    struct seen seen = seen_new(list->n);
-    list->records = xcalloc(list->n ? list->n : 1, sizeof *list->records);
-    for (size_t i = 0; i < list->n; i++) {
-        list->records[i].input = list->entries[i].input;
-        list->records[i].tracking_id = list->entries[i].tracking_id;
-        if (list->entries[i].question)
-            link_record(list, &seen, i);
-        else
-            list->n_unique++;
-    }
-    free(seen.slots);
+    hash_options(list);
+    hash_hex(list->digest, ID_LEN / 2, list->id);
+    free(TAKE(list->seen));
+    list->records = xrealloc(list->records, (list->n ? list->n : 1) * sizeof *list->records);
 }
 
 void bulk_list_free(struct bulk_list *list)
@@ -146,6 +191,7 @@ void bulk_list_free(struct bulk_list *list)
     for (size_t i = 0; i < list->n; i++)
         question_free(list->entries[i].question);
     free(list->records);
+    free(list->seen);
     arena_free(&list->arena);
     free(list);
 }

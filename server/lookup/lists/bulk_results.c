@@ -103,7 +103,7 @@ static void return_pull(struct bulk_reader *reader)
     struct bulk_pull_call *pull = TAKE(reader->pull);
     const struct bulk *bulk = reader->bulk;
 
-    pull->progress = bulk_progress_of(bulk);
+    pull->progress = reader->view ? reader->view->progress : bulk_progress_of(bulk);
     timer_disarm(&engine_of(reader)->timers, &reader->timer);
     reader->seen = bulk->version;
     reader->returned_ms = engine_of(reader)->clock.now_ms;
@@ -203,6 +203,7 @@ static void close_view(struct bulk_reader *reader)
     const struct bulk_lookup *lookup;
     size_t n = bulk->n_ended;
 
+    view->progress = bulk_progress_of(bulk);
     view->order = xcalloc(bulk->n, sizeof *view->order);
     view->open = xcalloc(bulk->n, 1);
     memcpy(view->order, bulk->ended, n * sizeof *view->order);
@@ -212,8 +213,11 @@ static void close_view(struct bulk_reader *reader)
         view->open[i] = 1 + CHARGED_NO;
         view->order[n++] = (uint32_t)i;
     }
-    DL_FOREACH (bulk->lookups, lookup)
-        view->open[lookup->index] = (unsigned char)(1 + charged_so_far(lookup));
+    DL_FOREACH (bulk->lookups, lookup) {
+        enum charged charged = charged_so_far(lookup);
+        view->open[lookup->index] = (unsigned char)(1 + charged);
+        view->progress.charged_maybe += charged == CHARGED_MAYBE;
+    }
     reader->view = view;
 }
 

@@ -81,6 +81,7 @@ struct bulk {
     bool is_known;   /* it can be found by its id */
     bool is_async, is_promised;
     bool has_changed; /* since its readers were looked at */
+    bool has_lookups; /* a request of it has started or joined one */
 
     struct bulk_record *records;
     uint32_t *ended; /* indexes, in the order in which the entries ended */
@@ -110,8 +111,9 @@ struct bulk {
 
 /* How a reader sees a bulk that it has closed at its deadline: without what ends later. */
 struct bulk_view {
-    uint32_t *order;     /* all entries: those that had ended, then the others */
-    unsigned char *open; /* by index: 0 = it had ended, else 1 + enum charged so far */
+    struct bulk_progress progress; /* then; `charged_maybe` counts what is open, too */
+    uint32_t *order;               /* all entries: those that had ended, then the others */
+    unsigned char *open;           /* by index: 0 = it had ended, else 1 + enum charged so far */
 };
 
 struct bulk_reader {

@@ -214,6 +214,7 @@ static void lookup_has_moved(struct lookup_request *request, enum task_phase pha
     set_phase(lookup, phase);
     if (bulk->is_dropped)
         return;
+    bulk->has_lookups = true;
     if (phase == TASK_QUEUED && lookup->is_trying) {
         lookup->is_trying = bulk->wait.is_trying = false;
         bulk->wait.condition = ERR_OK;
@@ -226,6 +227,7 @@ static void lookup_has_moved(struct lookup_request *request, enum task_phase pha
 
 static void add_timing(struct bulk *bulk, const struct lookup_timing *timing)
 {
+    bulk->has_lookups = true;
     bulk->timing.queue_ms += timing->queue_ms;
     bulk->timing.submit_ms += timing->submit_ms;
     bulk->timing.upstream_ms += timing->upstream_ms;
@@ -321,7 +323,7 @@ static void request_is_done(struct lookup_request *request, const struct outcome
         bulk_changed(bulk);
     } else if (!bulk->is_dropped) {
         struct ending ending = ending_of(lookup, outcome);
-        if (ending.outcome == BULK_LOOKED_UP)
+        if (*outcome->lookup_id && outcome->err != ERR_CANCELLED)
             add_timing(bulk, &outcome->timing);
         refresh(lookup, outcome);
         end_entry(bulk, index, ending);
