@@ -311,6 +311,8 @@ void batcher_promote(struct batcher *batcher, struct task *task)
     if (is_queued)
         fair_queue_remove(&batcher->listed.queue, task);
     task->is_listed = false;
+    if (task->batch)
+        batch_reorder_reads(task->batch);
     if (is_queued)
         enqueue(batcher, task);
     else
