@@ -43,7 +43,7 @@ TEST(listed_tasks_use_the_only_slot)
     ck_assert_uint_eq(submits(), 2);
 }
 
-TEST(single_lookup_takes_the_last_slot_and_listed_ones_fill_its_batch)
+TEST(single_lookup_takes_the_last_slot_alone)
 {
     start(4, 10);
     flow_list_companies("list", 0, 45);
@@ -53,9 +53,36 @@ TEST(single_lookup_takes_the_last_slot_and_listed_ones_fill_its_batch)
     ck_assert_uint_eq(submits(), 3);
     flow_advance(1);
     ck_assert_uint_eq(submits(), 4);
+    ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 15);
+    flow_advance(MINUTE_MS);
+    expect_result(single, 100);
+}
+
+/* Single lookups use two slots, the list one of the two that it may have. */
+TEST(listed_tasks_fill_a_batch_if_single_lookups_use_their_slots)
+{
+    start(3, 10);
+    flow_request_companies(100, 10);
+    flow_settle();
+    flow_list_companies("list", 0, 25);
+    flow_settle();
+    ck_assert_uint_eq(submits(), 2);
+    struct caller *single = flow_request("single.com", WAIT_MS);
+    flow_advance(100);
+    ck_assert_uint_eq(submits(), 3);
     ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 6);
     flow_advance(MINUTE_MS);
     expect_result(single, 100);
+}
+
+TEST(listed_tasks_and_single_lookups_leave_apart_while_slots_are_free)
+{
+    start(4, 10);
+    flow_request("single.com", WAIT_MS);
+    flow_list_companies("list", 0, 3);
+    flow_advance(100);
+    ck_assert_uint_eq(submits(), 2);
+    ck_assert_int_eq(slots_used(), 2);
 }
 
 TEST(single_lookup_is_in_the_next_batch_behind_a_list)
@@ -72,9 +99,9 @@ TEST(single_lookup_is_in_the_next_batch_behind_a_list)
     expect_result(other, 25000);
 }
 
-TEST(single_lookup_leaves_with_a_full_batch_of_a_list)
+TEST(single_lookup_leaves_with_a_full_batch_in_the_only_slot)
 {
-    start(4, 10);
+    start(1, 10);
     struct caller *single = flow_request("single.com", WAIT_MS);
     flow_list_companies("list", 0, 9);
     flow_settle();
@@ -197,18 +224,18 @@ TEST(listed_tasks_leave_half_of_the_back_pressure)
     struct engine_options options = flow_options();
 
     options.batch.reads_per_second = 1; /* at most 120 unread */
-    options.batch.slots = 4;
+    options.batch.slots = 2;
     options.batch.size = 20;
     flow_start(options);
     fake_upstream_set_task_ms(flow.upstream, HOUR_MS);
-    flow_list_companies("list", 0, 140);
+    flow_list_companies("list", 0, 100);
     flow_advance(2 * MINUTE_MS);
-    ck_assert_uint_eq(submits(), 6); /* when the second three left, 60 were unread: not too many */
+    ck_assert_uint_eq(submits(), 4); /* when the fourth left, 60 were unread: not too many */
     ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 20);
     struct caller *single = flow_request("single.com", 3 * HOUR_MS);
     flow_advance(MINUTE_MS);
-    ck_assert_uint_eq(submits(), 7); /* alone: the list does not fill its batch */
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 121);
+    ck_assert_uint_eq(submits(), 5); /* alone: the list does not fill its batch */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 81);
     flow_advance(2 * HOUR_MS);
     expect_result(single, 100);
 }

@@ -219,17 +219,60 @@ TEST(list_of_another_account_is_not_found)
 
 /* ---- others ---- */
 
-TEST(single_lookup_during_a_list_is_in_the_next_batch)
+/* Reads a list of 1,000 for that long, and then sends a single lookup, which takes 28.1 s alone. */
+static void look_up_beside_a_list(int64_t after_ms)
 {
+    flow_start(flow_options());
     struct list_reader *reader = list_open(list_of_companies(0, 1000));
-
-    flow_advance(30000);
+    for (int64_t ms = 0; ms < after_ms; ms += 100) {
+        list_read(reader);
+        flow_advance(100);
+    }
     struct caller *other = flow_request_as("other", "other.com", WAIT_MS);
-    flow_advance(58000); /* a batch, and the rest of the one before */
-    ck_assert_int_eq(other->answers, 1);
+    for (int64_t ms = 0; ms < WAIT_MS && !other->answers; ms += 100) {
+        list_read(reader);
+        flow_advance(100);
+    }
     ck_assert_int_eq(other->err, ERR_OK);
     ck_assert_uint_lt(reader->n, 1000);
-    list_read_all(reader, HOUR_MS);
+    ck_assert_int_le(other->answered_ms - other->asked_ms, 30000);
+    list_free(reader);
+}
+
+/* At each moment: it has a slot and a batch of its own, and is read before what the list waits for.
+ */
+TEST(single_lookup_during_a_list_is_in_the_next_batch)
+{
+    for (int64_t ms = 100; ms < MINUTE_MS; ms += 4900)
+        look_up_beside_a_list(ms);
+}
+
+/* Without the room in their batches, the list would not end. */
+TEST(list_beside_many_single_lookups_is_not_starved)
+{
+    struct list_reader *reader = list_open(list_of_companies(1000, 1000));
+
+    for (int i = 0; i < 240 && !reader->is_over; i++) {
+        list_read(reader);
+        flow_request_as("other", flow_company(i), WAIT_MS);
+        flow_advance(1000);
+    }
+    ck_assert(reader->is_over);
+    list_free(reader);
+    flow_advance(MINUTE_MS);
+}
+
+/* The list has its own batches, so that one which is split is not that of the single lookup. */
+TEST(invalid_entry_of_a_list_does_not_delay_a_single_lookup)
+{
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company340.com", .is_rejected = true});
+    struct list_reader *reader = list_open(list_of_companies(0, 400));
+    flow_advance(1000);
+    struct caller *single = flow_request_as("other", "single.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_int_eq(single->answers, 1);
+    ck_assert_int_eq(single->err, ERR_OK);
     list_free(reader);
 }
 
