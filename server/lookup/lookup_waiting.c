@@ -18,20 +18,21 @@ int lookups_seconds_until(const struct lookups *lookups, int64_t until_ms)
     return (int)clock_ceil_s(until_ms - lookups->clock->now_ms);
 }
 
-int64_t lookups_expected_ms(const struct lookups *lookups)
+int64_t lookups_expected_ms(const struct lookups *lookups, bool is_listed)
 {
-    return lookups->expected_ms;
+    return lookups->expected_ms[is_listed];
 }
 
 struct lookup_progress lookup_progress(const struct lookup *lookup)
 {
     const struct lookups *lookups = lookup->owner;
-    int left_s = lookups_seconds_until(lookups, lookup->started_ms + lookups->expected_ms);
+    int64_t expected_ms = lookups_expected_ms(lookups, lookup->task.is_listed);
+    int left_s = lookups_seconds_until(lookups, lookup->started_ms + expected_ms);
 
     left_s = left_s < 1 ? 1 : left_s > 60 ? 60 : left_s;
     return (struct lookup_progress){.phase = lookup->task.phase,
                                     .elapsed_ms = lookups->clock->now_ms - lookup->started_ms,
-                                    .expected_ms = lookups->expected_ms,
+                                    .expected_ms = expected_ms,
                                     .retry_after_s = left_s,
                                     .timing = task_timing(&lookup->task, lookups->clock->now_ms)};
 }

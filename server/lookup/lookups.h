@@ -88,7 +88,8 @@ struct lookup_stats {
 };
 struct lookup_stats lookups_stats(const struct lookups *lookups);
 
-/* Returns how long a lookup takes, from its start to its end, by recent ones. */
-int64_t lookups_expected_ms(const struct lookups *lookups);
+/* Returns how long a single lookup takes, or one of a list, from its start to its end, by recent
+ * ones. */
+int64_t lookups_expected_ms(const struct lookups *lookups, bool is_listed);
 
 #endif

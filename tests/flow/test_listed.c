@@ -3,6 +3,7 @@
  * one: slots, queue, waiter slots and back-pressure. */
 #include "held_calls.h"
 #include "listed_flow.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/recalls.h"
 
 /* ---- slots ---- */
@@ -238,6 +239,49 @@ TEST(listed_tasks_leave_half_of_the_back_pressure)
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 81);
     flow_advance(2 * HOUR_MS);
     expect_result(single, 100);
+}
+
+/* ---- estimates ---- */
+
+/* The list's lookups wait for slots for minutes. */
+TEST(listed_lookups_are_not_in_the_estimate_of_single_ones)
+{
+    start(2, 10);
+    flow_list_companies("list", 0, 100);
+    flow_advance(4 * MINUTE_MS);
+    struct caller *joined = flow_request_as("other", flow_company(99), WAIT_MS);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(joined->err, ERR_OK);
+    struct caller *single = flow_request("single.com", 0);
+    flow_settle();
+    ck_assert_int_eq(single->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(single->progress.expected_ms, 30000); /* as at the start */
+}
+
+/* Single lookups wait for slots, while results of a list are read. */
+TEST(listed_lookups_are_not_in_the_rate_of_the_queue)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 2;
+    options.batch.size = 30;
+    options.batch.max_queued = 5;
+    flow_start(options);
+    fake_upstream_set_task_ms(flow.upstream, 30000);
+    flow_list_companies("list", 0, 30);
+    flow_settle();
+    fake_upstream_set_submit_ms(flow.upstream, 200000);
+    flow_request_companies(100, 1);
+    flow_advance(100);
+    flow_request_companies(101, 1);
+    flow_advance(26000);
+    flow_request_companies(110, 5);
+    flow_advance(110000);
+    ck_assert_int_eq(flow.callers[0]->err, ERR_OK);
+    struct caller *rejected = flow_request("more.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(rejected->err, ERR_OVERLOADED);
+    ck_assert_int_eq(rejected->retry_after_s, OVERLOADED_MIN_S);
 }
 
 /* ---- requests that never start a lookup ---- */

@@ -113,6 +113,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     const struct batch_owner *owner = &batch->tools->owner;
     struct budget *budget = batch->tools->budget;
     struct task_end with_id = *end;
+    bool is_listed = task->is_listed;
 
     with_id.batch_id = *batch->id ? batch->id : NULL;
     with_id.is_recorded = true;
@@ -125,7 +126,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     task->batch = NULL;
     task_enter_phase(task, TASK_ENDED, batch->tools->clock->now_ms);
     task->done(task, &with_id);
-    owner->task_ended(owner->arg);
+    owner->task_ended(owner->arg, is_listed);
 }
 
 /* Returns the message with which the upstream rejected a batch that ends so; NULL = it did not. */

@@ -112,14 +112,14 @@ static void batch_state_changed(void *arg, struct batch *batch)
         fill_slots(batcher, FLUSH_SLOT);
 }
 
-static void task_ended(void *arg)
+static void task_ended(void *arg, bool is_listed)
 {
     struct batcher *batcher = arg;
 
-    if (batcher->single.queue.n > 0)
-        finish_rate_count(&batcher->rate, batcher->clock->now_ms);
-    else if (batcher->listed.queue.n == 0)
+    if (batcher->single.queue.n + batcher->listed.queue.n == 0)
         return;
+    if (batcher->single.queue.n > 0 && !is_listed)
+        finish_rate_count(&batcher->rate, batcher->clock->now_ms);
     fill_slots(batcher, FLUSH_SLOT); /* the back-pressure may be over */
 }
 

@@ -39,7 +39,7 @@ static int64_t left_ms(const struct bulk *bulk)
     n_open = n_open < bulk->n_unique ? n_open : bulk->n_unique;
     size_t n_unsent = n_open > n_sent ? n_open - n_sent : 0;
     rest_ms = (int64_t)n_unsent * 1000000 / bulk->owner->options.per_1000_s;
-    int64_t last_ms = lookups_expected_ms(bulk->owner->engine->lookups);
+    int64_t last_ms = lookups_expected_ms(bulk->owner->engine->lookups, true);
     if (!n_unsent)
         last_ms -= now_ms(bulk) - started_ms;
     return rest_ms + (last_ms > 1000 ? last_ms : 1000);
