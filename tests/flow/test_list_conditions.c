@@ -52,6 +52,23 @@ TEST(list_waits_for_an_open_circuit)
     list_free(reader);
 }
 
+TEST(list_says_that_the_upstream_asks_to_slow_down)
+{
+    const struct fake_fault fault = {
+        .on = FAKE_SUBMIT, .status = 429, .body = "{\"detail\":\"slow\"}", .retry_after_s = 300};
+
+    fake_upstream_fault(flow.upstream, fault);
+    struct list_reader *reader = list_open(list_of_companies(0, 5));
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(waiting_for(reader), ERR_CIRCUIT_OPEN);
+    pause(true);
+    ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
+    pause(false);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 5);
+    list_free(reader);
+}
+
 TEST(list_with_a_key_that_is_rejected_does_not_wait)
 {
     struct fake_fault fault = {

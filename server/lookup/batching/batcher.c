@@ -353,6 +353,15 @@ void batcher_drain(struct batcher *batcher)
 
 /* ---- status ---- */
 
+enum err batcher_blocked_by(const struct batcher *batcher)
+{
+    enum err err = circuit_check(batcher->breaker, NULL);
+
+    if (!journal_state(batcher->journal).is_usable)
+        return ERR_STORAGE_UNAVAILABLE;
+    return !err && circuit_is_throttled(batcher->breaker) ? ERR_CIRCUIT_OPEN : err;
+}
+
 struct batcher_stats batcher_stats(const struct batcher *batcher)
 {
     const struct task *oldest = batcher->single.queue.oldest;

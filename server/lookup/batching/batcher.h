@@ -145,6 +145,13 @@ struct batcher_stats {
 };
 struct batcher_stats batcher_stats(const struct batcher *batcher);
 
+/* Returns why no task that is queued now is submitted; ERR_OK = nothing blocks submits, though
+ * slots, other tasks or unread results may. Errors:
+ * - ERR_STORAGE_UNAVAILABLE: the journal is unusable
+ * - those of circuit_check()
+ * - ERR_CIRCUIT_OPEN: the upstream has asked to slow down (429) */
+enum err batcher_blocked_by(const struct batcher *batcher);
+
 /* Blocks submits permanently, because the daemon stops. Tasks that are not submitted end with
  * ERR_DRAINING; batches in flight continue. */
 void batcher_drain(struct batcher *batcher);

@@ -86,7 +86,10 @@ struct bulk_progress {
     size_t total, unique; /* entries; distinct questions and rejected entries */
     size_t done, ok, failed;
     size_t charged_yes, charged_maybe;
-    enum err waiting_for;                   /* the condition that it waits for; ERR_OK = none */
+    /* The condition that it waits for, or ERR_CIRCUIT_OPEN because the upstream has asked to slow
+     * down; ERR_OK = none. A wait for slots, which single lookups may use, or for reads of earlier
+     * results is no condition, and has no limit. */
+    enum err waiting_for;
     bool is_drained;                        /* the shutdown has ended entries */
     int64_t started_wall_ms, ended_wall_ms; /* 0 = not ended */
     int64_t elapsed_ms, expected_ms;

@@ -98,14 +98,9 @@ static bool is_condition(enum err err)
 /* Returns what blocks requests that are queued already. */
 static enum err blocked_by(const struct bulk *bulk)
 {
-    enum err stopped_by;
+    enum err err = batcher_blocked_by(engine_of(bulk)->batcher);
 
-    if (bulk->n_idle + bulk->n_unsent == 0)
-        return ERR_OK;
-    if (!journal_state(engine_of(bulk)->journal).is_usable)
-        return ERR_STORAGE_UNAVAILABLE;
-    stopped_by = batcher_stats(engine_of(bulk)->batcher).stopped_by;
-    return is_condition(stopped_by) ? stopped_by : ERR_OK;
+    return bulk->n_idle + bulk->n_unsent && is_condition(err) ? err : ERR_OK;
 }
 
 enum err bulk_waits_for(const struct bulk *bulk)
