@@ -192,6 +192,7 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
     lookup->is_first = request->miss == MISS_ABSENT;
     lookup->task.payer.quota = request->account.quota;
     lookup->task.payer.weight = request->account.weight;
+    lookup->task.pays_once = request->pays_once;
     lookup->was_listed = lookup->task.is_listed = request->is_listed;
     err = batcher_add(lookups->batcher, &lookup->task, wait_ms, &retry_after_s);
     if (err) {

@@ -43,6 +43,33 @@ TEST(max_credits_of_5_spends_5_and_serves_what_comes_later)
     list_free(reader);
 }
 
+/* The first submit is accepted, and its response is lost. */
+static struct list_reader *read_with_lost_submit(int64_t max_credits)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.retry_unknown = true;
+    flow_start(options);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true});
+    return read_with_credits(list_of_companies(0, 3), max_credits);
+}
+
+TEST(max_credits_is_kept_if_lost_submits_are_repeated)
+{
+    struct list_reader *reader = read_with_lost_submit(3);
+
+    ck_assert_uint_eq(list_errors(reader, ERR_UPSTREAM_OUTCOME_UNKNOWN), 3);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+    list_free(reader);
+    reader = read_with_lost_submit(-1);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 6);
+    list_free(reader);
+}
+
 TEST(max_credits_gets_a_refund_back)
 {
     struct bulk_list *list = list_new();

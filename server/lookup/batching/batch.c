@@ -347,12 +347,22 @@ static void accepted(struct batch *batch, const char *batch_id)
     batch_set_state(batch, BATCH_COLLECTING);
 }
 
+static bool may_pay_twice(const struct batch *batch)
+{
+    const struct task *task;
+
+    DL_FOREACH (batch->tasks, task)
+        if (task->pays_once)
+            return false;
+    return batch->tools->retry_unknown;
+}
+
 /* Returns what to do next. A submit is not risked while the circuit is open: it would probably be
  * lost too. */
 static enum submit_next decide(const struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
-    bool may_risk = tools->retry_unknown && batch->risk == RISK_NONE && !batch->is_proven &&
+    bool may_risk = may_pay_twice(batch) && batch->risk == RISK_NONE && !batch->is_proven &&
                     !circuit_check(tools->breaker, NULL);
     const struct submit_past past = {batch->n_tasks, batch->tries, may_risk};
 

@@ -50,7 +50,8 @@ struct batcher_options {
     size_t max_queued;      /* tasks that wait for a slot; see fair_queue_has_room() */
     int64_t lifetime_ms;    /* how long a batch is polled after its submit */
     int reads_per_second;   /* all reads together; 0 = no limit */
-    bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice */
+    bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice. Not a batch
+                               with a task that pays_once */
     const char *notify_url; /* prefix of the URL that each task carries, without a trailing slash;
                                borrowed; NULL = none */
     struct secret *key;     /* borrowed; re-read while the circuit is open; NULL = never */

@@ -403,6 +403,7 @@ static void start(struct bulk *bulk, size_t index)
         .moved = lookup_has_moved,
         .is_listed = true,
         .never_starts = !has_credit(bulk),
+        .pays_once = list->max_credits >= 0,
     };
     bulk->records[index].state = RECORD_STARTED;
     lookup->is_trying = bulk->wait.is_trying = bulk->wait.condition != ERR_OK;
