@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_lists.c - tests what a list brings: each entry once, equal entries, prices, counts, and the
  * lookups of others beside it. */
+#include "held_calls.h"
 #include "list_flow.h"
 
 #include "tests/support/suite.h"
@@ -274,6 +275,39 @@ TEST(invalid_entry_of_a_list_does_not_delay_a_single_lookup)
     ck_assert_int_eq(single->answers, 1);
     ck_assert_int_eq(single->err, ERR_OK);
     list_free(reader);
+}
+
+/* So that the read of a single lookup, which may have half a second, waits for few others. */
+TEST(lists_read_at_most_64_results_of_the_store_at_a_time)
+{
+    struct list_reader *readers[4];
+
+    held_calls_set(HOLD_POSTED, "find");
+    for (int i = 0; i < 4; i++)
+        readers[i] = list_open(list_of_companies(1000 * i, 500));
+    flow_advance(100);
+    ck_assert_uint_eq(held_calls_count(), 64);
+    held_calls_release();
+    for (int i = 0; i < 4; i++) {
+        list_read_all(readers[i], HOUR_MS);
+        list_free(readers[i]);
+    }
+}
+
+TEST(list_reads_the_store_once_another_one_has_left)
+{
+    held_calls_set(HOLD_POSTED, "find");
+    struct list_reader *leaves = list_open(list_of_companies(0, 500));
+    flow_settle();
+    struct list_reader *other = list_open(list_of_companies(1000, 500));
+    flow_advance(100);
+    ck_assert_uint_eq(held_calls_count(), 64);
+    list_free(leaves);
+    flow_advance(100);
+    ck_assert_uint_gt(held_calls_count(), 64);
+    held_calls_release();
+    list_read_all(other, HOUR_MS);
+    list_free(other);
 }
 
 TEST(list_has_the_mean_times_of_its_paid_lookups)

@@ -159,7 +159,7 @@ void bulk_unkeep(struct bulk *bulk);  /* before it is freed */
 /* ---- bulk_window.c ---- */
 
 #define BULK_STARTS_MAX  256              /* entries that start in an iteration, over all bulks */
-#define BULK_RECALLS_MAX 256              /* requests of a bulk that wait for the store */
+#define BULK_RECALLS_MAX 64               /* requests of all bulks that wait for the store */
 #define BULK_WAIT_MAX_MS INT64_C(3600000) /* for a condition */
 
 /* Starts the next entry. Returns false if none may start now. */

@@ -320,6 +320,8 @@ static void request_is_done(struct lookup_request *request, const struct outcome
             add_timing(bulk, &outcome->timing);
         refresh(lookup, outcome);
         end_entry(bulk, index, ending);
+    } else {
+        bulk_wake(bulk); /* another one may recall more */
     }
     free(lookup);
 }
@@ -375,7 +377,8 @@ static bool has_credit(const struct bulk *bulk)
 
 static bool may_start(const struct bulk *bulk)
 {
-    if (bulk->stop || is_stalled(bulk) || bulk->n_idle >= BULK_RECALLS_MAX ||
+    if (bulk->stop || is_stalled(bulk) ||
+        recalls_count_listed(engine_of(bulk)->recalls) >= BULK_RECALLS_MAX ||
         bulk->n_idle + bulk->n_unsent >= bulk->owner->options.window)
         return false;
     if (bulk->wait.condition && (bulk->wait.is_trying || now_ms(bulk) < bulk->wait.retry_ms))
