@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listed.c - tests that the lookups of lists use what single ones leave free, and never delay
- * one: slots, queue, waiter slots and back-pressure. */
+/* test_listed.c - tests that the lookups of lists use what single ones leave free: slots, queue,
+ * waiter slots and back-pressure; and that they change no estimate of single ones. */
 #include "held_calls.h"
 #include "listed_flow.h"
 #include "lookup/batching/batcher.h"
