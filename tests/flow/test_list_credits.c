@@ -71,26 +71,27 @@ TEST(max_credits_counts_an_unknown_outcome)
     list_free(reader);
 }
 
-TEST(max_credits_never_starts_a_refresh_of_an_expired_result)
+/* So a list costs at most what `only_cached` counts as not cached. */
+TEST(list_starts_no_refresh_of_its_expired_results)
 {
-    struct bulk_list *list = list_of_companies(0, 1), *free_list = list_of_companies(0, 1);
+    struct list_reader *reader;
+    struct bulk_list *list;
 
-    flow_request_companies(0, 1);
-    flow_advance(2 * MINUTE_MS);
+    flow_request_companies(0, 300);
+    flow_advance(10 * MINUTE_MS);
     flow_advance(30 * DAY_MS);
-    list->limits.stale_while_revalidate_ms = free_list->limits.stale_while_revalidate_ms = DAY_MS;
-    struct list_reader *reader = read_with_credits(list, 0);
-    ck_assert_int_eq(reader->entries[0].outcome, BULK_STALE);
-    ck_assert_int_eq(reader->entries[0].charged, CHARGED_NO);
-    list_free(reader);
-    flow_advance(2 * MINUTE_MS);
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
-
-    reader = read_with_credits(free_list, -1);
-    ck_assert_int_eq(reader->entries[0].outcome, BULK_STALE);
-    list_free(reader);
-    flow_advance(2 * MINUTE_MS);
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+    for (int i = 0; i < 2; i++) {
+        list = list_of_companies(0, 301);
+        list->limits.stale_while_revalidate_ms = DAY_MS;
+        list->directives.only_cached = i == 0;
+        reader = read_with_credits(list, -1);
+        ck_assert_uint_eq(list_outcomes(reader, BULK_STALE), 300);
+        ck_assert_uint_eq(list_errors(reader, ERR_NOT_CACHED), i == 0 ? 1 : 0);
+        ck_assert_uint_eq(list_charged(reader, CHARGED_YES), (size_t)i);
+        list_free(reader);
+        flow_advance(10 * MINUTE_MS);
+        ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 300 + (size_t)i);
+    }
 }
 
 TEST(quota_of_5_ends_the_other_entries_of_a_list)

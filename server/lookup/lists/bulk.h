@@ -3,9 +3,10 @@
  *
  * A worker fills a struct bulk_list and opens it with bulk_open(). The engine looks up its entries
  * in a window, so that other callers do not notice it, and remembers in which order they end.
- * Workers read the results through readers, in portions, by pulling: bulk_pull() returns when there
- * is something to read. A reader that does not pull stops the spending (BULK_UNREAD_MAX), unless
- * the bulk is `async`.
+ * An expired result that may be served ends its entry, and is not refreshed: a list spends only
+ * what `charged` says. Workers read the results through readers, in portions, by pulling:
+ * bulk_pull() returns when there is something to read. A reader that does not pull stops the
+ * spending (BULK_UNREAD_MAX), unless the bulk is `async`.
  *
  * A bulk ends when each entry has ended. It is dropped with its last reader, unless it was promised
  * (a reader was asked to come back) or is `async`; what has been submitted then ends as lookups

@@ -204,8 +204,8 @@ static void set_phase(struct bulk_lookup *lookup, enum task_phase phase)
     lookup->phase = phase;
 }
 
-/* One that is queued got past the condition; one that the upstream has accepted proves that submits
- * work. */
+/* One that is queued got past the condition; one that the upstream has accepted proves that
+ * submits work. */
 static void lookup_has_moved(struct lookup_request *request, enum task_phase phase)
 {
     struct bulk_lookup *lookup = container_of(request, struct bulk_lookup, request);
@@ -291,20 +291,6 @@ static bool must_wait(const struct bulk_lookup *lookup, const struct outcome *ou
            !outcome->fallback && !charged_of(outcome) && !bulk->stop && !bulk->wait.is_over;
 }
 
-/* Serving an expired result starts its refresh, as elsewhere; not if the request limits what it
- * spends. */
-static void refresh(const struct bulk_lookup *lookup, const struct outcome *outcome)
-{
-    struct engine *engine = engine_of(lookup->bulk);
-    const struct lookup_request *request = &lookup->request;
-
-    if (outcome->disposition == DISPOSITION_STALE_REFRESHING &&
-        lookup->bulk->list->max_credits < 0 && !lookup->bulk->stop &&
-        result_claim_refresh(outcome->result, engine->clock.now_ms))
-        engine_refresh(engine, question_restore(request->question->key, &request->question->parts),
-                       &request->account, outcome->result, engine->clock.wall_ms);
-}
-
 static void request_is_done(struct lookup_request *request, const struct outcome *outcome)
 {
     struct bulk_lookup *lookup = container_of(request, struct bulk_lookup, request);
@@ -323,7 +309,6 @@ static void request_is_done(struct lookup_request *request, const struct outcome
         struct ending ending = ending_of(lookup, outcome);
         if (ending.outcome == BULK_LOOKED_UP)
             add_timing(bulk, &outcome->timing);
-        refresh(lookup, outcome);
         end_entry(bulk, index, ending);
     }
     free(lookup);
