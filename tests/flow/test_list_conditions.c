@@ -123,6 +123,49 @@ TEST(pause_reports_each_list_as_one_attempt_at_a_time)
     list_free(reader);
 }
 
+/* The lookup that tries is submitted while it is added, so it is never seen in the queue. */
+TEST(list_after_a_pause_has_its_window_again_with_batches_of_1)
+{
+    struct engine_options options = flow_options();
+    int64_t took_ms[2];
+
+    options.batch.size = 1;
+    options.batch.slots = 4;
+    for (int i = 0; i < 2; i++) {
+        flow_start(options);
+        pause(i == 1);
+        struct list_reader *reader = list_open(list_of_companies(0, 30));
+        flow_advance(20000);
+        pause(false);
+        int64_t from_ms = i == 1 ? flow_now_ms() : flow_now_ms() - 20000;
+        list_read_all(reader, HOUR_MS);
+        took_ms[i] = flow_now_ms() - from_ms;
+        list_free(reader);
+    }
+    ck_assert_int_lt(took_ms[1], took_ms[0] + MINUTE_MS);
+}
+
+TEST(list_that_tries_by_joining_does_not_wait_for_that_lookup)
+{
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company0.com", .task_ms = 10 * MINUTE_MS});
+    pause(true);
+    struct list_reader *reader = list_open(list_of_companies(0, 500));
+    flow_advance(40000);
+    pause(false);
+    flow_request_as("other", "company0.com", HOUR_MS);
+    flow_advance(101);
+    for (int i = 0; i < 150; i++) {
+        flow_advance(1000);
+        list_read(reader);
+    }
+    ck_assert_int_eq(list_progress(reader)->waiting_for, ERR_OK);
+    ck_assert_uint_ge(reader->n, 400);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_int_eq(reader->entries[0].outcome, BULK_JOINED);
+    list_free(reader);
+}
+
 /* ---- the store ---- */
 
 TEST(list_waits_for_the_store)

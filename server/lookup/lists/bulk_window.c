@@ -204,7 +204,7 @@ static void set_phase(struct bulk_lookup *lookup, enum task_phase phase)
     lookup->phase = phase;
 }
 
-/* One that is queued got past the condition; one that the upstream has accepted proves that
+/* One that has a lookup got past the condition; one that the upstream has accepted proves that
  * submits work. */
 static void lookup_has_moved(struct lookup_request *request, enum task_phase phase)
 {
@@ -214,7 +214,7 @@ static void lookup_has_moved(struct lookup_request *request, enum task_phase pha
     set_phase(lookup, phase);
     if (bulk->is_dropped)
         return;
-    if (phase == TASK_QUEUED && lookup->is_trying) {
+    if (lookup->is_trying) {
         lookup->is_trying = bulk->wait.is_trying = false;
         bulk->wait.condition = ERR_OK;
         bulk->wait.retries = 0;
