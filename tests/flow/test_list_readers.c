@@ -206,6 +206,21 @@ TEST(closed_view_does_not_change_while_it_is_read)
     list_free(other);
 }
 
+TEST(open_entry_has_the_price_of_what_it_has_submitted)
+{
+    flow_request_companies(0, 10);
+    flow_advance(1000);
+    struct list_reader *reader = list_open(list_of_companies(0, 700));
+    reader->pull.until_ms = flow_now_ms() + 10000;
+    reader->pull.closes_open = true;
+    list_read_all(reader, 11000);
+    ck_assert_uint_eq(list_errors(reader, ERR_STILL_PROCESSING), 700);
+    for (size_t i = 0; i < 10; i++) /* another caller pays */
+        ck_assert_int_eq(reader->entries[i].charged, CHARGED_NO);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 200);
+    list_free(reader);
+}
+
 TEST(reader_that_promises_leaves_a_list_that_continues)
 {
     struct list_reader *reader = list_open(list_of_companies(0, 100));
@@ -280,4 +295,26 @@ TEST(cancelled_list_that_is_sent_again_runs_again)
     ck_assert_uint_eq(ledger(), 1000);
     list_free(reader);
     list_free(again);
+}
+
+/* The lookups go on for the other caller, and the list has started them. */
+TEST(cancelled_list_may_have_paid_for_what_another_caller_joined)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 50));
+    struct account_call call = {
+        .call.run = engine_read_account, .name = "client", .quota = ACCOUNT_NO_QUOTA};
+
+    flow_advance(50);
+    for (int i = 0; i < 20; i++)
+        flow_request_as("other", flow_company(i), WAIT_MS);
+    flow_advance(10);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_CANCELLED_LOOKUP), 50);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 20);
+    flow_advance(5 * MINUTE_MS);
+    flow_call(&call.call);
+    ck_assert_int_eq(call.account.spent, 20);
+    ck_assert_uint_eq(ledger(), 20);
+    list_free(reader);
 }

@@ -118,8 +118,6 @@ static void check_ledger(void)
             continue;
         yes += list_charged(reader, CHARGED_YES);
         maybe += list_charged(reader, CHARGED_MAYBE);
-        /* Another caller may have joined the lookup: then it continues. */
-        maybe += list_errors(reader, ERR_CANCELLED_LOOKUP);
     }
     for (size_t i = 0; i < flow.n_callers; i++) {
         const struct caller *caller = flow.callers[i];

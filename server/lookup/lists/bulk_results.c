@@ -5,6 +5,7 @@
  * the store: then the pull waits for it, at most FETCH_MS. */
 #include "base/mem.h"
 #include "lookup/lists/bulk_state.h"
+#include "lookup/lookups.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -190,11 +191,6 @@ static void return_results(struct bulk_reader *reader, size_t n_ready)
         return_pull(reader);
 }
 
-static enum charged charged_so_far(const struct bulk_lookup *lookup)
-{
-    return lookup->phase < TASK_SUBMITTING || !lookup->may_pay ? CHARGED_NO : CHARGED_MAYBE;
-}
-
 /* From now on the reader sees the bulk as it is at this instant. */
 static void close_view(struct bulk_reader *reader)
 {
@@ -213,7 +209,7 @@ static void close_view(struct bulk_reader *reader)
         view->order[n++] = (uint32_t)i;
     }
     DL_FOREACH (bulk->lookups, lookup)
-        view->open[lookup->index] = (unsigned char)(1 + charged_so_far(lookup));
+        view->open[lookup->index] = (unsigned char)(1 + lookups_charged(&lookup->request));
     reader->view = view;
 }
 
