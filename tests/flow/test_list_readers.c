@@ -261,6 +261,52 @@ TEST(pull_for_progress_returns_at_most_once_a_second)
     list_free(reader);
 }
 
+/* ---- continuing ---- */
+
+TEST(reader_continues_after_what_it_has_read)
+{
+    struct list_reader *broken = list_open(list_of_companies(0, 1000)), *reader;
+
+    broken->pull.until_ms = flow_now_ms() + 60000;
+    broken->pull.closes_open = true;
+    while (!broken->is_over) {
+        list_read(broken);
+        flow_advance(500);
+    }
+    size_t n = list_errors(broken, ERR_OK);
+    ck_assert_uint_lt(n, 1000);
+    list_close(broken);
+    flow_advance(HOUR_MS / 2);
+    reader = list_continue(broken, n); /* without those that were still open */
+    ck_assert_uint_eq(reader->n, n);
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 1000);
+    list_free(reader);
+    list_free(broken);
+}
+
+TEST(reader_continues_with_the_first_result_of_another_run)
+{
+    struct list_reader *one = list_open(list_of_companies(0, 800)), *two, *reader;
+
+    flow_advance(40000);
+    list_read(one);
+    ck_assert_uint_gt(one->n, 0);
+    list_close(one);
+    two = list_open(list_of_companies(0, 800));
+    ck_assert_int_ne(two->open.progress.run, one->open.progress.run);
+    list_read_all(two, HOUR_MS);
+    reader = list_continue(one, one->n);
+    ck_assert_uint_eq(reader->n, 0);
+    list_read_all(reader, 1000);
+    list_free(reader);
+    reader = list_continue(two, 801); /* there are no more */
+    ck_assert_uint_eq(reader->n, 0);
+    list_free(reader);
+    list_free(two);
+    list_free(one);
+}
+
 /* ---- cancelling ---- */
 
 TEST(cancelled_list_ends_what_was_not_submitted)

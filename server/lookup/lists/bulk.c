@@ -141,6 +141,15 @@ void bulk_hide(struct bulk *bulk)
     bulk->is_known = false;
 }
 
+/* The time of the start, later than that of the last one. */
+static int64_t next_run(struct bulks *bulks)
+{
+    int64_t now_wall_ms = bulks->engine->clock.wall_ms;
+
+    bulks->last_run = now_wall_ms > bulks->last_run ? now_wall_ms : bulks->last_run + 1;
+    return bulks->last_run;
+}
+
 /* Takes the list. */
 static struct bulk *bulk_new(struct bulks *bulks, struct bulk_list *list)
 {
@@ -150,6 +159,7 @@ static struct bulk *bulk_new(struct bulks *bulks, struct bulk_list *list)
     bulk->list = list;
     memcpy(bulk->id, list->id, sizeof bulk->id);
     snprintf(bulk->account, sizeof bulk->account, "%s", list->account);
+    bulk->run = next_run(bulks);
     bulk->is_async = list->is_async;
     bulk->records = TAKE(list->records);
     bulk->n = list->n;
@@ -293,6 +303,14 @@ static enum err open_known(const struct bulks *bulks, const struct bulk_open_cal
     return *ret_bulk && strcmp((*ret_bulk)->account, open->account) == 0 ? ERR_OK : ERR_NOT_FOUND;
 }
 
+/* Returns how many results the reader has read of this bulk. */
+static size_t read_before(const struct bulk *bulk, const struct bulk_open_call *open)
+{
+    bool is_this_run = open->run == 0 || open->run == bulk->run;
+
+    return is_this_run && open->after <= bulk->n_ended ? open->after : 0;
+}
+
 void bulk_open(struct engine *engine, struct engine_call *call)
 {
     struct bulk_open_call *open = container_of(call, struct bulk_open_call, call);
@@ -303,6 +321,7 @@ void bulk_open(struct engine *engine, struct engine_call *call)
     if (!open->err) {
         open->reader = reader_new(bulk);
         open->progress = bulk_progress_of(bulk);
+        open->after = read_before(bulk, open);
         if (!bulk->is_over)
             bulk_changed(bulk);
     }

@@ -82,6 +82,7 @@ struct bulk_progress bulk_progress_of(const struct bulk *bulk)
     int64_t rest_ms = bulk->is_over ? 0 : left_ms(bulk);
     int64_t elapsed_ms = (bulk->is_over ? bulk->ended_ms : now_ms(bulk)) - bulk->started_ms;
     struct bulk_progress progress = {
+        .run = bulk->run,
         .state = bulk->state,
         .total = bulk->n,
         .unique = bulk->n_unique,

@@ -199,6 +199,7 @@ static void close_view(struct bulk_reader *reader)
     const struct bulk_lookup *lookup;
     size_t n = bulk->n_ended;
 
+    view->n_ended = n;
     view->order = xcalloc(bulk->n, sizeof *view->order);
     view->open = xcalloc(bulk->n, 1);
     memcpy(view->order, bulk->ended, n * sizeof *view->order);
@@ -267,7 +268,8 @@ void bulk_reader_look(struct bulk_reader *reader)
 static void note_read(struct bulk_reader *reader)
 {
     struct bulk *bulk = reader->bulk;
-    size_t n = reader->pull->after < bulk->n_ended ? reader->pull->after : bulk->n_ended;
+    size_t n_ended = reader->view ? reader->view->n_ended : bulk->n_ended;
+    size_t n = reader->pull->after < n_ended ? reader->pull->after : n_ended;
 
     if (reader->pull->order == BULK_AS_ENDED && n > bulk->n_read)
         bulk->n_read = n;

@@ -74,6 +74,7 @@ struct bulk {
     struct bulk_list *list; /* NULL after bulk_compact() */
     char id[ID_TEXT];
     char account[ACCOUNT_NAME_MAX + 1];
+    int64_t run;
     enum bulk_state state;
     enum err stop;   /* entries that have no lookup end so; ERR_OK = it runs */
     bool is_over;    /* all entries have ended, and that was noticed */
@@ -111,6 +112,7 @@ struct bulk {
 /* How a reader sees a bulk that it has closed at its deadline: without what ends later. */
 struct bulk_view {
     uint32_t *order;     /* all entries: those that had ended, then the others */
+    size_t n_ended;      /* those that had ended */
     unsigned char *open; /* by index: 0 = it had ended, else 1 + enum charged so far */
 };
 
@@ -132,6 +134,7 @@ struct bulks {
     struct bulk *by_id;
     struct bulk *running, *kept; /* kept: ended, the oldest first */
     size_t n_running;
+    int64_t last_run;
     size_t kept_bytes;
     struct timer work, expiry;
     bool is_draining;
