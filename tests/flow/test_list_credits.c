@@ -43,6 +43,41 @@ TEST(max_credits_of_5_spends_5_and_serves_what_comes_later)
     list_free(reader);
 }
 
+TEST(known_results_do_not_wait_for_the_end_of_what_is_paid_for)
+{
+    struct bulk_list *list = list_of_companies(0, 1100);
+
+    flow_request_companies(1, 999);
+    flow_advance(30 * MINUTE_MS);
+    list->max_credits = 1;
+    struct list_reader *reader = list_open(list);
+    for (int i = 0; i < 20; i++) {
+        flow_advance(100);
+        list_read(reader);
+    }
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 999);
+    ck_assert_uint_eq(reader->n, 999);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_int_eq(reader->entries[0].outcome, BULK_LOOKED_UP);
+    ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 100);
+    list_free(reader);
+}
+
+TEST(entries_that_join_leave_the_credit_to_others)
+{
+    struct bulk_list *list = list_of_companies(0, 52);
+
+    flow_request_companies(0, 50);
+    flow_advance(1000);
+    list->max_credits = 1;
+    struct list_reader *reader = read_with_credits(list, 1);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_JOINED), 50);
+    ck_assert_int_eq(reader->entries[50].outcome, BULK_LOOKED_UP);
+    ck_assert_int_eq(reader->entries[51].err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_int_lt(list_progress(reader)->elapsed_ms, MINUTE_MS);
+    list_free(reader);
+}
+
 TEST(max_credits_gets_a_refund_back)
 {
     struct bulk_list *list = list_new();

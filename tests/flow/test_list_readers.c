@@ -327,6 +327,25 @@ TEST(cancelled_list_ends_what_was_not_submitted)
     list_free(reader);
 }
 
+/* An older result is served if the upstream fails, not if the client cancels. */
+TEST(cancelled_entry_is_cancelled_also_if_an_older_result_is_known)
+{
+    struct bulk_list *list = list_of_companies(0, 600);
+
+    flow_request_companies(0, 600);
+    flow_advance(20 * MINUTE_MS);
+    flow_advance(31 * DAY_MS);
+    list->limits = (struct freshness_limits){-1, 90 * DAY_MS};
+    struct list_reader *reader = list_open(list);
+    flow_advance(10000);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_STALE), 0);
+    ck_assert_uint_eq(list_errors(reader, ERR_CANCELLED_LOOKUP), 300);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 300);
+    list_free(reader);
+}
+
 TEST(cancelled_list_that_is_sent_again_runs_again)
 {
     struct list_reader *reader = list_open(list_of_companies(0, 1000)), *again;

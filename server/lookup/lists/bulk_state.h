@@ -4,7 +4,8 @@
  *     bulk_list.c     the list, its id, equal questions (any thread)
  *     bulk.c          the calls: open, cancel, close; the end of a bulk
  *     bulk_kept.c     ended bulks: for how long, in how much memory
- *     bulk_window.c   which entry starts next, what ends it, conditions and credits
+ *     bulk_window.c   which entry starts next, conditions and credits
+ *     bulk_ending.c   how an entry ends
  *     bulk_results.c  pulls
  *     bulk_progress.c counts, estimates
  *
@@ -53,6 +54,7 @@ struct bulk_lookup {
     enum task_phase phase; /* TASK_IDLE: it waits for the store, or has not moved */
     bool may_pay;
     bool is_trying;     /* whether the condition is over */
+    bool is_ahead;      /* it only finds what is known, while the bulk waits */
     enum err ends_with; /* how the entry ends if the request is abandoned */
     int64_t started_ms;
     struct bulk_lookup *prev, *next;
@@ -61,8 +63,8 @@ struct bulk_lookup {
 /* What the submits of a bulk wait for. */
 struct bulk_wait {
     enum err condition; /* that an entry has met; ERR_OK = none */
-    bool is_waiting;    /* for that, or with what is queued, */
-    int64_t since_ms;   /* since then */
+    bool is_waiting;    /* for that, or for what blocks the queue */
+    int64_t since_ms;   /* when it began to wait */
     int64_t retry_ms;   /* when one entry tries again */
     int retries;
     bool is_trying; /* that entry is with the engine */
@@ -90,6 +92,7 @@ struct bulk {
     size_t n_held;
     size_t n_read;      /* of `ended`, by the reader that has read most */
     size_t first;       /* no entry before it waits */
+    size_t ahead;       /* entries before it were looked for in this wait */
     struct arena texts; /* after bulk_compact() */
     size_t bytes;       /* the same: its memory */
 
@@ -167,12 +170,23 @@ void bulk_unkeep(struct bulk *bulk);  /* before it is freed */
 
 /* Starts the next entry. Returns false if none may start now. */
 bool bulk_start_next(struct bulk *bulk);
-/* Ends all entries without a request with bulk->stop. */
-void bulk_stop_waiting(struct bulk *bulk);
 /* Abandons the requests up to that phase that started until then; their entries end so. */
 void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with);
 /* Returns what keeps the bulk from submitting; ERR_OK = nothing. */
 enum err bulk_waits_for(const struct bulk *bulk);
+
+/* ---- bulk_ending.c ---- */
+
+/* Ends the entry of a request that has ended. */
+void bulk_end_entry(const struct bulk_lookup *lookup, const struct outcome *outcome);
+/* Ends an entry without a question. */
+void bulk_reject(struct bulk *bulk, size_t index);
+/* End an entry, and all entries without a request, with bulk->stop. */
+void bulk_stop_entry(struct bulk *bulk, size_t index);
+void bulk_stop_waiting(struct bulk *bulk);
+/* Returns what the bulk pays, or may pay, for a request that ended so: only the request that has
+ * started a lookup pays for it. */
+enum charged bulk_charged_of(const struct outcome *outcome);
 
 /* ---- bulk_results.c ---- */
 
