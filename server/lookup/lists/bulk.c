@@ -187,15 +187,14 @@ void bulk_free(struct bulk *bulk)
         bulks->n_running--;
     }
     timer_disarm(&bulks->engine->timers, &bulk->watch);
-    for (size_t i = 0; i < bulk->n; i++) {
-        result_unref(bulk->records[i].held);
-        if (bulk->list)
-            free(bulk->records[i].detail);
-    }
+    bulk_drop_held(bulk);
+    for (size_t i = 0; bulk->list && i < bulk->n; i++)
+        free(bulk->records[i].detail);
     free(bulk->records);
     free(bulk->ended);
     bulk_list_free(bulk->list);
     arena_free(&bulk->texts);
+    arena_free(&bulk->lent);
     free(bulk);
 }
 
@@ -233,8 +232,6 @@ static void close_reader(struct bulk_reader *reader)
         bulk_release(bulk);
     else if (!bulk->is_async && !bulk->is_promised)
         drop(bulk);
-    else
-        bulk_changed(bulk); /* without a reader, nothing stalls it */
 }
 
 static void run_close(struct message *message)
@@ -249,25 +246,37 @@ void bulk_close(struct engine *engine, struct bulk_reader *reader)
 
 /* ---- opening ---- */
 
-static size_t count_running(const struct bulks *bulks, const char *account)
+/* Returns the number of ended bulks that are being read, of one account or of all (NULL). */
+static size_t count_read(const struct bulks *bulks, const char *account)
 {
     const struct bulk *bulk;
     size_t n = 0;
+
+    DL_FOREACH (bulks->kept, bulk)
+        n += bulk->readers && (!account || strcmp(bulk->account, account) == 0);
+    return n;
+}
+
+static size_t count_of(const struct bulks *bulks, const char *account)
+{
+    const struct bulk *bulk;
+    size_t n = count_read(bulks, account);
 
     DL_FOREACH (bulks->running, bulk)
         n += strcmp(bulk->account, account) == 0;
     return n;
 }
 
-/* Returns ERR_OK if another bulk of the account may run. */
+/* Returns ERR_OK if another bulk of the account may run. Those that have ended count as long as
+ * they are read, since they need the memory. */
 static enum err check_limits(const struct bulks *bulks, struct bulk_open_call *open)
 {
     size_t max = bulks->options.max, max_own = max / 4 ? max / 4 : 1;
-    bool is_full = bulks->n_running >= max;
+    bool is_full = bulks->n_running + count_read(bulks, NULL) >= max;
 
     if (bulks->is_draining)
         return ERR_DRAINING;
-    if (!is_full && count_running(bulks, open->list->account) < max_own)
+    if (!is_full && count_of(bulks, open->list->account) < max_own)
         return ERR_OK;
     open->detail = is_full ? TOO_MANY_DETAIL : TOO_MANY_OWN_DETAIL;
     open->retry_after_s = bulks_free_s(bulks);
@@ -396,31 +405,4 @@ void bulks_drain(struct bulks *bulks)
 size_t bulks_count(const struct bulks *bulks)
 {
     return bulks->n_running;
-}
-
-static void forget(struct bulk *list, const unsigned char *key, const char *domain)
-{
-    struct bulk *bulk;
-    struct bulk_reader *reader;
-
-    DL_FOREACH (list, bulk) {
-        for (size_t i = 0; bulk->n_held && i < bulk->n; i++) {
-            struct bulk_record *record = &bulk->records[i];
-            if (!record->held || (key ? memcmp(record->key, key, HASH_SIZE) != 0
-                                      : strcmp(record->domain, domain) != 0))
-                continue;
-            result_unref(TAKE(record->held));
-            bulk->n_held--;
-        }
-        DL_FOREACH (bulk->readers, reader)
-            bulk_reader_forget(reader, key, domain);
-    }
-}
-
-void bulks_forget(void *arg, const unsigned char *key, const char *domain)
-{
-    const struct bulks *bulks = arg;
-
-    forget(bulks->running, key, domain);
-    forget(bulks->kept, key, domain);
 }

@@ -22,10 +22,8 @@ static void end_one(struct bulk *bulk, size_t index, const struct ending *ending
     record->err = (uint16_t)ending->err;
     if (ending->err && ending->detail)
         record->detail = xstrdup(ending->detail);
-    if (!ending->err && !bulk->is_async && bulk->n_held < BULK_UNREAD_MAX) {
-        record->held = result_ref(ending->result);
-        bulk->n_held++;
-    }
+    if (!ending->err)
+        bulk_hold(bulk, index, ending->result);
     bulk->ended[bulk->n_ended++] = (uint32_t)index;
     bulk->n_ok += !ending->err;
     bulk->n_charged[ending->charged]++;

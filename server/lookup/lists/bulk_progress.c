@@ -110,6 +110,9 @@ int bulks_free_s(const struct bulks *bulks)
     int64_t least_ms = FREE_MAX_S * INT64_C(1000);
     const struct bulk *bulk;
 
+    DL_FOREACH (bulks->kept, bulk)
+        if (bulk->readers) /* that finish soon */
+            least_ms = 0;
     DL_FOREACH (bulks->running, bulk) {
         int64_t ms = left_ms(bulk);
         if (ms < least_ms)

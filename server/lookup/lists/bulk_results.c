@@ -76,8 +76,7 @@ static bool fill(struct bulk_reader *reader, size_t index, struct bulk_result *r
     } else if (record->err) {
         result->detail = record->detail ? xstrdup(record->detail) : NULL;
     } else if (record->held) {
-        result->result = TAKE(record->held);
-        bulk->n_held--;
+        result->result = bulk_take_held(bulk, index);
     } else {
         const struct result *cached = cache_find(engine_of(reader)->results.cache, record->key);
         if (!cached)
@@ -264,15 +263,15 @@ void bulk_reader_look(struct bulk_reader *reader)
         timer_arm(&engine_of(reader)->timers, &reader->timer, due_ms, time_is_over);
 }
 
-/* What lies before the pull is read, so more may be paid for. */
+/* What lies before the pull is read, so more may be paid for, and nothing is held for it. */
 static void note_read(struct bulk_reader *reader)
 {
     struct bulk *bulk = reader->bulk;
     size_t n_ended = reader->view ? reader->view->n_ended : bulk->n_ended;
     size_t n = reader->pull->after < n_ended ? reader->pull->after : n_ended;
 
-    if (reader->pull->order == BULK_AS_ENDED && n > bulk->n_read)
-        bulk->n_read = n;
+    for (; reader->pull->order == BULK_AS_ENDED && bulk->n_read < n; bulk->n_read++)
+        result_unref(bulk_take_held(bulk, bulk->ended[bulk->n_read]));
     if (!bulk->is_over)
         bulk_wake(bulk);
 }
@@ -327,8 +326,7 @@ void bulk_reader_forget(struct bulk_reader *reader, const unsigned char *key, co
     for (size_t i = 0; reader->fetch && i < pull->n; i++) {
         struct bulk_result *result = &pull->results[i];
         const struct bulk_record *record = &reader->bulk->records[result->index];
-        if (!result->result ||
-            (key ? memcmp(record->key, key, HASH_SIZE) != 0 : strcmp(record->domain, domain) != 0))
+        if (!result->result || !bulk_record_is_of(record, key, domain))
             continue;
         result_unref(TAKE(result->result));
         fail(result, ERR_NOT_CACHED, GONE_DETAIL);

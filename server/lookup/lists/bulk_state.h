@@ -4,6 +4,7 @@
  *     bulk_list.c     the list, its id, equal questions (any thread)
  *     bulk.c          the calls: open, cancel, close; the end of a bulk
  *     bulk_kept.c     ended bulks: for how long, in how much memory
+ *     bulk_held.c     results that no reader has read yet; deletions
  *     bulk_window.c   which entry starts next, conditions and credits
  *     bulk_ending.c   how an entry ends
  *     bulk_results.c  pulls
@@ -33,16 +34,17 @@ enum record_state {
     RECORD_ENDED,
 };
 
-/* An entry, in memory of its bulk from the first to the last. Strings are the list's, and from
- * bulk_compact() on the bulk's. */
+/* An entry, in memory of its bulk from the first to the last. Strings are the list's, and from the
+ * end on in bulk.texts. */
 struct bulk_record {
     const char *input, *tracking_id;
     const char *domain;        /* of the question; NULL = the entry is rejected */
     const struct result *held; /* owned: its result, until a reader has read it */
-    char *detail;              /* of a failure; on the heap until bulk_compact(); NULL = none */
+    char *detail;              /* of a failure; on the heap until the end; NULL = none */
     unsigned char key[HASH_SIZE];
     uint32_t next_same; /* index of the next equal entry; 0 = none */
     uint16_t err;       /* enum err */
+    uint16_t held_at;   /* place in bulk.held */
     uint8_t state, outcome, charged;
 };
 
@@ -73,7 +75,7 @@ struct bulk_wait {
 
 struct bulk {
     struct bulks *owner;
-    struct bulk_list *list; /* NULL after bulk_compact() */
+    struct bulk_list *list; /* NULL after the end */
     char id[ID_TEXT];
     char account[ACCOUNT_NAME_MAX + 1];
     int64_t run;
@@ -89,12 +91,16 @@ struct bulk {
     uint32_t *ended; /* indexes, in the order in which the entries ended */
     size_t n, n_unique, n_ended, n_ok;
     size_t n_charged[CHARGED_MAYBE + 1];
+    uint32_t *held; /* indexes, BULK_UNREAD_MAX of them; NULL = there was none yet */
     size_t n_held;
-    size_t n_read;      /* of `ended`, by the reader that has read most */
-    size_t first;       /* no entry before it waits */
-    size_t ahead;       /* entries before it were looked for in this wait */
-    struct arena texts; /* after bulk_compact() */
-    size_t bytes;       /* the same: its memory */
+    size_t n_read; /* of `ended`, by the reader that has read most */
+    size_t first;  /* no entry before it waits */
+    size_t ahead;  /* entries before it were looked for in this wait */
+    /* After the end: */
+    struct arena texts; /* the strings */
+    struct arena lent;  /* the list's strings, which its readers still have */
+    size_t kept_bytes;  /* its memory without `lent`, */
+    size_t bytes;       /* and now; counted in bulks.kept_bytes */
 
     struct bulk_lookup *lookups;
     size_t n_idle, n_unsent; /* of those: with that phase; queued or submitting */
@@ -161,6 +167,17 @@ void bulk_hide(struct bulk *bulk); /* it is not found by its id any more */
 void bulk_keep(struct bulk *bulk);    /* all its entries have ended */
 void bulk_release(struct bulk *bulk); /* its last reader was closed after the end */
 void bulk_unkeep(struct bulk *bulk);  /* before it is freed */
+
+/* ---- bulk_held.c ---- */
+
+/* Holds the result of an entry that ends, unless there are too many, or the bulk is `async`. */
+void bulk_hold(struct bulk *bulk, size_t index, const struct result *result);
+/* Returns the result that is held of an entry, and its reference; NULL = none. */
+const struct result *bulk_take_held(struct bulk *bulk, size_t index);
+void bulk_drop_held(struct bulk *bulk); /* all of them */
+/* Returns whether the entry has the question (`key`), or the domain; the other argument is NULL. */
+bool bulk_record_is_of(const struct bulk_record *record, const unsigned char *key,
+                       const char *domain);
 
 /* ---- bulk_window.c ---- */
 
