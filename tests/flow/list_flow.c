@@ -222,6 +222,7 @@ void list_close(struct list_reader *reader)
         return;
     ck_assert_int_eq(reader->returns, 1);
     ck_assert_uint_eq(reader->pull.n, 0);
+    ck_assert(reader->pull.is_closed);
     reader->is_pulling = false;
 }
 

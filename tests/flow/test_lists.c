@@ -249,6 +249,19 @@ TEST(list_has_the_mean_times_of_its_paid_lookups)
     list_free(reader);
 }
 
+TEST(list_that_spends_nothing_is_expected_to_end_immediately)
+{
+    for (int i = 0; i < 3; i++) {
+        struct bulk_list *list = list_of_companies(0, 5000);
+        list->directives.only_cached = i == 0;
+        list->max_credits = i == 0 ? -1 : 100 * (i - 1);
+        struct list_reader *reader = list_open(list);
+        int64_t expected_ms = reader->open.progress.expected_ms;
+        ck_assert_int_lt(expected_ms, i < 2 ? 2000 : MINUTE_MS);
+        list_free(reader);
+    }
+}
+
 TEST(list_estimates_its_time_and_counts_its_lookups)
 {
     struct list_reader *reader = list_open(list_of_companies(0, 1000));

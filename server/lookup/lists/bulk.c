@@ -45,13 +45,13 @@ static bool start_entries(struct bulks *bulks)
     return !left;
 }
 
-static void log_ended(const struct bulk *bulk)
+static void log_bulk(const struct bulk *bulk, const char *event)
 {
-    log_event(LOG_INFO, "bulk_finished", LOG_STR("bulk", bulk->id),
-              LOG_STR("client", bulk->account), LOG_INT("entries", bulk->n),
+    log_event(LOG_INFO, event, LOG_STR("bulk", bulk->id), LOG_STR("client", bulk->account),
+              LOG_INT("entries", bulk->n), LOG_INT("done", bulk->n_ended),
               LOG_INT("ok", bulk->n_ok), LOG_INT("charged", bulk->n_charged[CHARGED_YES]),
               LOG_INT("charged_maybe", bulk->n_charged[CHARGED_MAYBE]),
-              LOG_INT("ms", bulk->ended_ms - bulk->started_ms));
+              LOG_INT("ms", now_ms(bulk->owner) - bulk->started_ms));
 }
 
 static void end_bulk(struct bulk *bulk)
@@ -68,7 +68,7 @@ static void end_bulk(struct bulk *bulk)
     timer_disarm(&bulks->engine->timers, &bulk->watch);
     DL_DELETE(bulks->running, bulk);
     bulks->n_running--;
-    log_ended(bulk);
+    log_bulk(bulk, "bulk_finished");
     bulk_keep(bulk);
 }
 
@@ -201,6 +201,7 @@ void bulk_free(struct bulk *bulk)
 /* Its last reader has left: what was submitted continues as lookups without a caller. */
 static void drop(struct bulk *bulk)
 {
+    log_bulk(bulk, "bulk_dropped");
     bulk->is_dropped = true;
     bulk_abandon(bulk, TASK_ENDED, INT64_MAX, ERR_CANCELLED);
     bulk_free(bulk);
@@ -375,7 +376,10 @@ static void free_all(struct bulk *list)
             DL_DELETE(bulk->readers, reader);
             bulk_reader_free(reader);
         }
-        drop(bulk);
+        if (bulk->is_over)
+            bulk_free(bulk);
+        else
+            drop(bulk);
     }
 }
 

@@ -165,8 +165,9 @@ struct bulk_pull_call {
                          count them, since the entries end in another order */
     bool promises;    /* at `until_ms`, the caller asks its client to come back */
     /* Results: */
-    bool is_late; /* `until_ms` is over */
-    bool is_last; /* there are no results after these */
+    bool is_late;   /* `until_ms` is over */
+    bool is_last;   /* there are no results after these */
+    bool is_closed; /* the reader was closed, or the engine ends: it may not be used again */
     struct bulk_progress progress;
     size_t n;
     struct bulk_result results[BULK_PULL_MAX];

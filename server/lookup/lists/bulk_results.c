@@ -283,7 +283,7 @@ void bulk_pull(struct engine *engine, struct engine_call *call)
 
     (void)engine;
     pull->n = 0;
-    pull->is_last = false;
+    pull->is_last = pull->is_closed = false;
     reader->pull = pull;
     note_read(reader);
     bulk_reader_look(reader);
@@ -305,6 +305,7 @@ void bulk_reader_return(struct bulk_reader *reader)
     }
     pull->n = 0;
     pull->is_last = false;
+    pull->is_closed = true;
     return_pull(reader);
 }
 

@@ -189,6 +189,8 @@ bool bulk_record_is_of(const struct bulk_record *record, const unsigned char *ke
 bool bulk_start_next(struct bulk *bulk);
 /* Abandons the requests up to that phase that started until then; their entries end so. */
 void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with);
+/* Returns how many lookups more its own limit permits; SIZE_MAX = no limit. It must run. */
+size_t bulk_credits_left(const struct bulk *bulk);
 /* Returns what keeps the bulk from submitting; ERR_OK = nothing. */
 enum err bulk_waits_for(const struct bulk *bulk);
 

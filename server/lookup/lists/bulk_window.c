@@ -275,12 +275,17 @@ static bool is_stalled(const struct bulk *bulk)
            !bulk->is_promised && !has_listed_pull(bulk);
 }
 
-/* Returns whether the limit on credits leaves some. */
-static bool has_credit(const struct bulk *bulk)
+size_t bulk_credits_left(const struct bulk *bulk)
 {
     size_t spent = bulk->n_charged[CHARGED_YES] + bulk->n_charged[CHARGED_MAYBE] + bulk->n_may_pay;
+    int64_t max = bulk->list->max_credits;
 
-    return bulk->list->max_credits < 0 || spent < (size_t)bulk->list->max_credits;
+    return max < 0 ? SIZE_MAX : spent < (size_t)max ? (size_t)max - spent : 0;
+}
+
+static bool has_credit(const struct bulk *bulk)
+{
+    return bulk_credits_left(bulk) > 0;
 }
 
 static bool may_start(const struct bulk *bulk)
