@@ -2,6 +2,7 @@
 /* test_list_credits.c - tests what a list may spend: its own limit, the quota of its client, and
  * refunds. */
 #include "list_flow.h"
+#include "weak_store.h"
 
 #include "tests/support/suite.h"
 #include <string.h>
@@ -49,6 +50,8 @@ TEST(known_results_do_not_wait_for_the_end_of_what_is_paid_for)
 
     flow_request_companies(1, 999);
     flow_advance(30 * MINUTE_MS);
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company0.com", .task_ms = 5 * MINUTE_MS});
     list->max_credits = 1;
     struct list_reader *reader = list_open(list);
     for (int i = 0; i < 20; i++) {
@@ -57,6 +60,9 @@ TEST(known_results_do_not_wait_for_the_end_of_what_is_paid_for)
     }
     ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 999);
     ck_assert_uint_eq(reader->n, 999);
+    size_t n_finds = weak_store_calls(flow.store, WEAK_FIND);
+    flow_advance(3 * MINUTE_MS); /* none of the others is looked for again */
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FIND), n_finds);
     list_read_all(reader, HOUR_MS);
     ck_assert_int_eq(reader->entries[0].outcome, BULK_LOOKED_UP);
     ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 100);

@@ -280,7 +280,7 @@ static enum err check_limits(const struct bulks *bulks, struct bulk_open_call *o
     if (!is_full && count_of(bulks, open->list->account) < max_own)
         return ERR_OK;
     open->detail = is_full ? TOO_MANY_DETAIL : TOO_MANY_OWN_DETAIL;
-    open->retry_after_s = bulks_free_s(bulks);
+    open->retry_after_s = bulks_retry_after_s(bulks);
     return ERR_OVERLOADED;
 }
 
@@ -289,7 +289,7 @@ static enum err check_limits(const struct bulks *bulks, struct bulk_open_call *o
 static enum err open_list(struct bulks *bulks, struct bulk_open_call *open, struct bulk **ret_bulk)
 {
     struct bulk *bulk = find(bulks, open->list->id);
-    bool joins = bulk && !bulk->is_over && !bulk->stop;
+    bool joins = bulk && !bulk->is_over && !bulk->stopped_by;
     enum err err = joins ? ERR_OK : check_limits(bulks, open);
 
     if (!err && joins) {
@@ -345,11 +345,11 @@ void bulk_cancel(struct engine *engine, struct engine_call *call)
     bool is_running = bulk && !bulk->is_over && strcmp(bulk->account, cancel->account) == 0;
 
     cancel->err = is_running ? ERR_OK : ERR_NOT_FOUND;
-    if (is_running && !bulk->stop) {
+    if (is_running && !bulk->stopped_by) {
         bulk->state = BULK_CANCELLED;
-        bulk->stop = ERR_CANCELLED_LOOKUP;
+        bulk->stopped_by = ERR_CANCELLED_LOOKUP;
         bulk_stop_waiting(bulk);
-        bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, bulk->stop);
+        bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, bulk->stopped_by);
     }
     engine_call_return(call);
 }
@@ -400,8 +400,8 @@ void bulks_drain(struct bulks *bulks)
 
     bulks->is_draining = true;
     DL_FOREACH (bulks->running, bulk) {
-        if (!bulk->stop)
-            bulk->stop = ERR_DRAINING;
+        if (!bulk->stopped_by)
+            bulk->stopped_by = ERR_DRAINING;
         bulk_stop_waiting(bulk);
     }
 }

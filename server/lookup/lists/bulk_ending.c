@@ -51,7 +51,7 @@ void bulk_reject(struct bulk *bulk, size_t index)
 
 void bulk_stop_entry(struct bulk *bulk, size_t index)
 {
-    end_entry(bulk, index, (struct ending){BULK_FAILED, CHARGED_NO, bulk->stop, NULL, NULL});
+    end_entry(bulk, index, (struct ending){BULK_FAILED, CHARGED_NO, bulk->stopped_by, NULL, NULL});
 }
 
 void bulk_stop_waiting(struct bulk *bulk)

@@ -57,7 +57,7 @@ static size_t lookups_to_come(const struct bulk *bulk, const struct in_flight *i
     /* Repetitions end with their first. */
     size_t n_open = least(bulk->n - bulk->n_ended, bulk->n_unique);
     size_t n_unsent = n_open > in_flight->n_sent ? n_open - in_flight->n_sent : 0;
-    bool may_start = !bulk->stop && !bulk->list->directives.only_cached;
+    bool may_start = !bulk->stopped_by && !bulk->list->directives.only_cached;
     size_t credits = may_start ? bulk_credits_left(bulk) : 0;
 
     return credits < n_unsent ? least(n_unsent, in_flight->n_started + credits) : n_unsent;
@@ -107,7 +107,7 @@ static bool is_drained(const struct bulk *bulk)
 {
     bool any = false;
 
-    for (size_t i = 0; bulk->stop == ERR_DRAINING && !any && i < bulk->n; i++)
+    for (size_t i = 0; bulk->stopped_by == ERR_DRAINING && !any && i < bulk->n; i++)
         any = bulk->records[i].err == ERR_DRAINING;
     return any;
 }
@@ -140,7 +140,7 @@ struct bulk_progress bulk_progress_of(const struct bulk *bulk)
     return progress;
 }
 
-int bulks_free_s(const struct bulks *bulks)
+int bulks_retry_after_s(const struct bulks *bulks)
 {
     int64_t least_ms = FREE_MAX_S * INT64_C(1000);
     const struct bulk *bulk;

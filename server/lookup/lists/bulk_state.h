@@ -69,8 +69,8 @@ struct bulk_wait {
     int64_t since_ms;   /* when it began to wait */
     int64_t retry_ms;   /* when one entry tries again */
     int retries;
-    bool is_trying; /* that entry is with the engine */
-    bool is_over;   /* it took too long: entries end with the condition */
+    bool is_trying;    /* that entry is with the engine */
+    bool has_given_up; /* it took too long: entries end with the condition */
 };
 
 struct bulk {
@@ -80,10 +80,10 @@ struct bulk {
     char account[ACCOUNT_NAME_MAX + 1];
     int64_t run;
     enum bulk_state state;
-    enum err stop;   /* entries that have no lookup end so; ERR_OK = it runs */
-    bool is_over;    /* all entries have ended, and that was noticed */
-    bool is_dropped; /* no reader is left, and its requests end without a trace */
-    bool is_known;   /* it can be found by its id */
+    enum err stopped_by; /* entries that have no lookup end so; ERR_OK = it runs */
+    bool is_over;        /* all entries have ended, and that was noticed */
+    bool is_dropped;     /* no reader is left, and its requests end without a trace */
+    bool is_known;       /* it can be found by its id */
     bool is_async, is_promised;
     bool has_changed; /* since its readers were looked at */
 
@@ -200,7 +200,7 @@ enum err bulk_waits_for(const struct bulk *bulk);
 void bulk_end_entry(const struct bulk_lookup *lookup, const struct outcome *outcome);
 /* Ends an entry without a question. */
 void bulk_reject(struct bulk *bulk, size_t index);
-/* End an entry, and all entries without a request, with bulk->stop. */
+/* End an entry, and all entries without a request, with bulk->stopped_by. */
 void bulk_stop_entry(struct bulk *bulk, size_t index);
 void bulk_stop_waiting(struct bulk *bulk);
 /* Returns what the bulk pays, or may pay, for a request that ended so: only the request that has
@@ -221,6 +221,6 @@ void bulk_reader_forget(struct bulk_reader *reader, const unsigned char *key, co
 
 struct bulk_progress bulk_progress_of(const struct bulk *bulk);
 /* Returns the estimated time until the first of the running bulks ends, in seconds. */
-int bulks_free_s(const struct bulks *bulks);
+int bulks_retry_after_s(const struct bulks *bulks);
 
 #endif

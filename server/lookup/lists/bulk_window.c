@@ -63,15 +63,19 @@ static void end_late(struct bulk *bulk, enum err condition)
     int64_t late_ms = now_ms(bulk) - BULK_WAIT_MAX_MS;
 
     if (condition && wait->since_ms <= late_ms) {
-        wait->is_over = true;
+        wait->has_given_up = true;
         wait->condition = ERR_OK;
         bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, condition);
     }
     bulk_abandon(bulk, TASK_IDLE, late_ms, ERR_STORAGE_UNAVAILABLE);
 }
 
+/* No-op if it waits already. */
 static void begin_wait(struct bulk *bulk)
 {
+    if (bulk->wait.is_waiting)
+        return;
+    bulk->wait.is_waiting = true;
     bulk->wait.since_ms = now_ms(bulk);
     bulk->ahead = 0;
 }
@@ -84,9 +88,10 @@ static void watch(struct timer *timer)
     enum err condition = bulk_waits_for(bulk);
 
     timer_arm(&engine_of(bulk)->timers, timer, now_ms(bulk) + WATCH_MS, watch);
-    if (!wait->is_waiting)
+    if (condition || wait->has_given_up)
         begin_wait(bulk);
-    wait->is_waiting = condition || wait->is_over;
+    else
+        wait->is_waiting = false;
     end_late(bulk, condition);
     bulk_changed(bulk);
 }
@@ -122,9 +127,7 @@ static void wait_for_condition(const struct bulk_lookup *lookup, const struct ou
         wait->retries++;
     }
     wait->condition = outcome->err;
-    if (!wait->is_waiting)
-        begin_wait(bulk);
-    wait->is_waiting = true;
+    begin_wait(bulk);
     timer_arm(&engine_of(bulk)->timers, &bulk->watch, wait->retry_ms, watch);
 }
 
@@ -165,8 +168,8 @@ static void set_may_pay(struct bulk_lookup *lookup, bool may_pay)
     lookup->may_pay = may_pay;
 }
 
-/* One that has joined another caller's lookup pays nothing. One that has a lookup got past the
- * condition; one that the upstream has accepted proves that submits work. */
+/* Follows the lookup of an entry. If another caller has started it, the entry pays nothing. Once
+ * there is a lookup, the condition has passed; once the upstream has accepted one, submits work. */
 static void lookup_has_moved(struct lookup_request *request, enum task_phase phase)
 {
     struct bulk_lookup *lookup = container_of(request, struct bulk_lookup, request);
@@ -183,7 +186,7 @@ static void lookup_has_moved(struct lookup_request *request, enum task_phase pha
         bulk->wait.retries = 0;
     }
     if (phase == TASK_PROCESSING)
-        bulk->wait.is_waiting = bulk->wait.is_over = false;
+        bulk->wait.is_waiting = bulk->wait.has_given_up = false;
     bulk_changed(bulk);
 }
 
@@ -203,7 +206,8 @@ static bool must_wait(const struct bulk_lookup *lookup, const struct outcome *ou
     const struct bulk *bulk = lookup->bulk;
 
     return is_condition(outcome->err) && outcome->disposition == DISPOSITION_MISS &&
-           !outcome->fallback && !bulk_charged_of(outcome) && !bulk->stop && !bulk->wait.is_over;
+           !outcome->fallback && !bulk_charged_of(outcome) && !bulk->stopped_by &&
+           !bulk->wait.has_given_up;
 }
 
 static void request_is_done(struct lookup_request *request, const struct outcome *outcome)
@@ -221,7 +225,7 @@ static void request_is_done(struct lookup_request *request, const struct outcome
         free(lookup);
         return;
     }
-    if (is_unknown_ahead(lookup, outcome) && bulk->stop) {
+    if (is_unknown_ahead(lookup, outcome) && bulk->stopped_by) {
         bulk_stop_entry(bulk, index);
     } else if (is_unknown_ahead(lookup, outcome)) {
         put_back(bulk, index);
@@ -239,7 +243,7 @@ static bool must_abandon(const struct bulk_lookup *lookup, enum task_phase last,
     return lookup->phase <= last && lookup->started_ms <= before_ms && !lookup->ends_with;
 }
 
-/* The end of one may end others. */
+/* From the first one again each time: the end of a request may end others. */
 void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with)
 {
     struct bulk_lookup *lookup;
@@ -290,7 +294,7 @@ static bool has_credit(const struct bulk *bulk)
 
 static bool may_start(const struct bulk *bulk)
 {
-    if (bulk->stop || is_stalled(bulk) || bulk->n_idle >= BULK_RECALLS_MAX ||
+    if (bulk->stopped_by || is_stalled(bulk) || bulk->n_idle >= BULK_RECALLS_MAX ||
         bulk->n_idle + bulk->n_unsent >= bulk->owner->options.window)
         return false;
     if (bulk->wait.condition && (bulk->wait.is_trying || now_ms(bulk) < bulk->wait.retry_ms))
@@ -301,7 +305,7 @@ static bool may_start(const struct bulk *bulk)
 /* Returns whether entries ahead may be looked for: nothing may be paid for now. */
 static bool may_look_ahead(const struct bulk *bulk)
 {
-    if (bulk->stop || bulk->ahead == bulk->n || is_stalled(bulk) ||
+    if (bulk->stopped_by || bulk->ahead == bulk->n || is_stalled(bulk) ||
         bulk->n_idle >= BULK_RECALLS_MAX || bulk->list->directives.refresh)
         return false;
     return !has_credit(bulk) || bulk_waits_for(bulk);
