@@ -118,6 +118,7 @@ TEST(list_reports_each_failure_with_its_price)
     list_read_all(reader, HOUR_MS);
     ck_assert_int_eq(reader->entries[1].outcome, BULK_FAILED);
     ck_assert_int_eq(reader->entries[1].err, ERR_LOOKUP_FAILED);
+    ck_assert_int_eq(reader->entries[1].charged, CHARGED_MAYBE);
     ck_assert_int_eq(reader->entries[3].outcome, BULK_DUPLICATE);
     ck_assert_int_eq(reader->entries[3].err, ERR_LOOKUP_FAILED);
     ck_assert_int_eq(reader->entries[3].charged, CHARGED_NO);
