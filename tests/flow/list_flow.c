@@ -124,7 +124,7 @@ struct list_reader *list_continue(const struct list_reader *earlier, size_t afte
     reader->open.run = earlier->open.progress.run;
     reader->open.after = after;
     start(reader);
-    for (; reader->n < reader->open.after; reader->n++) {
+    for (; !reader->open.err && reader->n < reader->open.after; reader->n++) {
         size_t index = earlier->order[reader->n];
         reader->order[reader->n] = index;
         reader->entries[index] = earlier->entries[index];
