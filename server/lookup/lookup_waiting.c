@@ -72,6 +72,11 @@ static enum charged charged_so_far(const struct lookup *lookup)
     return batch_task_is_unsent(&lookup->task) ? CHARGED_NO : CHARGED_MAYBE;
 }
 
+enum charged lookups_charged(const struct lookup_request *request)
+{
+    return !request->lookup || request->collapsed ? CHARGED_NO : charged_so_far(request->lookup);
+}
+
 static struct lookup_timing timing_of(const struct lookup *lookup)
 {
     return task_timing(&lookup->task, lookup->owner->clock->now_ms);
@@ -167,9 +172,12 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
         return;
     struct lookup *lookup = request->lookup;
     outcome.charged = charged_so_far(lookup);
+    outcome.collapsed = request->collapsed;
     outcome.timing = timing_of(lookup);
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     detach(request);
+    if (!outcome.charged && (lookup->requests || lookup->promised))
+        outcome.charged = CHARGED_MAYBE; /* it continues, and its account pays */
     drop_unwanted(lookup);
     lookups->end(request, &outcome);
 }

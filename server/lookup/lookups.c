@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "lookup/batching/batch.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/batching/circuit_breaker.h"
 #include "lookup/lookups_state.h"
@@ -244,12 +245,19 @@ static enum err check_request(struct lookups *lookups, struct lookup_request *re
     return err;
 }
 
+/* Returns whether the lookup is to be dropped, unpaid, unless another request joins it: then it is
+ * as if that request had started it. */
+static bool is_unwanted(const struct lookup *lookup)
+{
+    return lookup->task.is_abandoned && batch_task_is_unsent(&lookup->task);
+}
+
 enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
                       struct outcome *ret_refusal)
 {
     struct lookup *lookup = find(lookups, request->question->key);
-    bool collapsed = lookup != NULL;
-    enum err err = check_request(lookups, request, !lookup, ret_refusal);
+    bool collapsed = lookup && !is_unwanted(lookup);
+    enum err err = check_request(lookups, request, !collapsed, ret_refusal);
 
     if (err)
         return err;

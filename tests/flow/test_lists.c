@@ -119,6 +119,7 @@ TEST(list_reports_each_failure_with_its_price)
     list_read_all(reader, HOUR_MS);
     ck_assert_int_eq(reader->entries[1].outcome, BULK_FAILED);
     ck_assert_int_eq(reader->entries[1].err, ERR_LOOKUP_FAILED);
+    ck_assert_int_eq(reader->entries[1].charged, CHARGED_MAYBE);
     ck_assert_int_eq(reader->entries[3].outcome, BULK_DUPLICATE);
     ck_assert_int_eq(reader->entries[3].err, ERR_LOOKUP_FAILED);
     ck_assert_int_eq(reader->entries[3].charged, CHARGED_NO);
@@ -324,6 +325,19 @@ TEST(list_has_the_mean_times_of_its_paid_lookups)
     ck_assert_int_ge(timing->upstream_ms + timing->read_ms, 10000);
     ck_assert_int_lt(timing->upstream_ms + timing->read_ms, 20000);
     list_free(reader);
+}
+
+TEST(list_that_spends_nothing_is_expected_to_end_immediately)
+{
+    for (int i = 0; i < 3; i++) {
+        struct bulk_list *list = list_of_companies(0, 5000);
+        list->directives.only_cached = i == 0;
+        list->max_credits = i == 0 ? -1 : 100 * (i - 1);
+        struct list_reader *reader = list_open(list);
+        int64_t expected_ms = reader->open.progress.expected_ms;
+        ck_assert_int_lt(expected_ms, i < 2 ? 2000 : MINUTE_MS);
+        list_free(reader);
+    }
 }
 
 TEST(list_estimates_its_time_and_counts_its_lookups)
