@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* engine_state.h - private state of the engine, shared by engine.c, engine_messages.c,
- * engine_calls.c and engine_find.c.
+ * engine_calls.c, engine_find.c and the bulks in lists/.
  *
  * engine_new() fills the members before the thread runs. Then only that thread touches them, with
  * these exceptions: any thread may post to `inbox`, draw from `next_ticket`, count a message in

@@ -91,6 +91,7 @@ struct lookup_request {
     lookup_moved_fn *moved; /* NULL = none */
     bool is_listed;         /* of a list: it needs no waiter slot, and its lookup is queued apart */
     bool never_starts; /* may join a lookup, but not start one: ERR_CREDITS_EXHAUSTED instead */
+    bool pays_once;    /* the lookup that it starts is not submitted again if it may pay twice */
     uint64_t ticket;   /* set by engine_lookup(), never reused; for engine_abandon() */
     /* Private to the engine: */
     struct engine *engine;

@@ -18,20 +18,21 @@ int lookups_seconds_until(const struct lookups *lookups, int64_t until_ms)
     return (int)clock_ceil_s(until_ms - lookups->clock->now_ms);
 }
 
-int64_t lookups_expected_ms(const struct lookups *lookups)
+int64_t lookups_expected_ms(const struct lookups *lookups, bool is_listed)
 {
-    return lookups->expected_ms;
+    return lookups->expected_ms[is_listed];
 }
 
 struct lookup_progress lookup_progress(const struct lookup *lookup)
 {
     const struct lookups *lookups = lookup->owner;
-    int left_s = lookups_seconds_until(lookups, lookup->started_ms + lookups->expected_ms);
+    int64_t expected_ms = lookups_expected_ms(lookups, lookup->task.is_listed);
+    int left_s = lookups_seconds_until(lookups, lookup->started_ms + expected_ms);
 
     left_s = left_s < 1 ? 1 : left_s > 60 ? 60 : left_s;
     return (struct lookup_progress){.phase = lookup->task.phase,
                                     .elapsed_ms = lookups->clock->now_ms - lookup->started_ms,
-                                    .expected_ms = lookups->expected_ms,
+                                    .expected_ms = expected_ms,
                                     .retry_after_s = left_s,
                                     .timing = task_timing(&lookup->task, lookups->clock->now_ms)};
 }
@@ -69,6 +70,11 @@ static enum charged charged_so_far(const struct lookup *lookup)
     if (lookup->ending.has_begun)
         return lookup->ending.outcome.err ? lookup->ending.outcome.charged : CHARGED_YES;
     return batch_task_is_unsent(&lookup->task) ? CHARGED_NO : CHARGED_MAYBE;
+}
+
+enum charged lookups_charged(const struct lookup_request *request)
+{
+    return !request->lookup || request->collapsed ? CHARGED_NO : charged_so_far(request->lookup);
 }
 
 static struct lookup_timing timing_of(const struct lookup *lookup)
@@ -166,9 +172,12 @@ void lookups_abandon(struct lookups *lookups, uint64_t ticket)
         return;
     struct lookup *lookup = request->lookup;
     outcome.charged = charged_so_far(lookup);
+    outcome.collapsed = request->collapsed;
     outcome.timing = timing_of(lookup);
     memcpy(outcome.lookup_id, lookup->id, ID_TEXT);
     detach(request);
+    if (!outcome.charged && (lookup->requests || lookup->promised))
+        outcome.charged = CHARGED_MAYBE; /* it continues, and its account pays */
     drop_unwanted(lookup);
     lookups->end(request, &outcome);
 }

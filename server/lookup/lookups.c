@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/metrics.h"
+#include "lookup/batching/batch.h"
 #include "lookup/batching/batcher.h"
 #include "lookup/batching/circuit_breaker.h"
 #include "lookup/lookups_state.h"
@@ -45,7 +46,7 @@ struct lookups *lookups_new(const struct lookup_tools *tools)
     lookups->batcher = tools->batcher;
     lookups->end = tools->end;
     lookups->waiters = tools->waiters;
-    lookups->expected_ms = FIRST_GUESS_MS;
+    lookups->expected_ms[false] = lookups->expected_ms[true] = FIRST_GUESS_MS;
     batcher_on_conflict(tools->batcher, conflict, lookups);
     return lookups;
 }
@@ -85,6 +86,16 @@ void lookups_free(struct lookups *lookups)
 
 /* ---- the lookups ---- */
 
+/* A lookup of a list waits until single ones have left. So it has an average of its own, and one
+ * that a single request has joined meanwhile has none. */
+static void note_time(struct lookup *lookup, int64_t took_ms)
+{
+    int64_t *average_ms = &lookup->owner->expected_ms[lookup->was_listed];
+
+    if (lookup->was_listed == lookup->task.is_listed)
+        *average_ms += (took_ms - *average_ms) / 8;
+}
+
 static void deliver(struct lookup *lookup)
 {
     struct lookups *lookups = lookup->owner;
@@ -95,7 +106,7 @@ static void deliver(struct lookup *lookup)
     const struct result *result = result_ref(outcome.result);
     outcome.timing = task_timing(&lookup->task, lookups->clock->now_ms);
     if (!outcome.err)
-        lookups->expected_ms += (took_ms - lookups->expected_ms) / 8;
+        note_time(lookup, took_ms);
     lookup_watches_end(lookup, ERR_OK, result);
     struct lookup_request *list = lookup_detach_all(lookup);
     remove_and_free(lookup);
@@ -182,7 +193,8 @@ static enum err start(struct lookups *lookups, const struct lookup_request *requ
     lookup->is_first = request->miss == MISS_ABSENT;
     lookup->task.payer.quota = request->account.quota;
     lookup->task.payer.weight = request->account.weight;
-    lookup->task.is_listed = request->is_listed;
+    lookup->task.pays_once = request->pays_once;
+    lookup->was_listed = lookup->task.is_listed = request->is_listed;
     err = batcher_add(lookups->batcher, &lookup->task, wait_ms, &retry_after_s);
     if (err) {
         *ret_refusal = lookups_refusal(err, retry_after_s);
@@ -225,20 +237,27 @@ static enum err check_request(struct lookups *lookups, struct lookup_request *re
     enum err err = waiter_limit_acquire(lookups->waiters, request, lookups->clock->now_ms, &detail);
     if (err) {
         /* On average, the next request of an account at its limit ends after half a lookup. */
-        *ret_refusal = lookups_refusal(err, err == ERR_OVERLOADED
-                                                ? batcher_overloaded_s(lookups->batcher)
-                                                : (int)clock_ceil_s(lookups->expected_ms / 2));
+        *ret_refusal = lookups_refusal(
+            err, err == ERR_OVERLOADED ? batcher_overloaded_s(lookups->batcher)
+                                       : (int)clock_ceil_s(lookups->expected_ms[false] / 2));
         ret_refusal->detail = detail;
     }
     return err;
+}
+
+/* Returns whether the lookup is to be dropped, unpaid, unless another request joins it: then it is
+ * as if that request had started it. */
+static bool is_unwanted(const struct lookup *lookup)
+{
+    return lookup->task.is_abandoned && batch_task_is_unsent(&lookup->task);
 }
 
 enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
                       struct outcome *ret_refusal)
 {
     struct lookup *lookup = find(lookups, request->question->key);
-    bool collapsed = lookup != NULL;
-    enum err err = check_request(lookups, request, !lookup, ret_refusal);
+    bool collapsed = lookup && !is_unwanted(lookup);
+    enum err err = check_request(lookups, request, !collapsed, ret_refusal);
 
     if (err)
         return err;

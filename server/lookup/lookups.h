@@ -60,12 +60,16 @@ bool lookups_finds_first(const struct lookups *lookups, const unsigned char key[
 enum err lookups_join(struct lookups *lookups, struct lookup_request *request,
                       struct outcome *ret_refusal);
 
-/* Ends a waiting request with ERR_CANCELLED, because its client has left. No-op if no request with
- * that ticket waits. */
+/* Ends a waiting request with ERR_CANCELLED, because its client has left. It may still be charged
+ * for a lookup that has been sent, or continues for others. No-op if no request with that ticket
+ * waits. */
 void lookups_abandon(struct lookups *lookups, uint64_t ticket);
 
 /* Returns the request with that ticket, if it waits for a lookup; else NULL. */
 struct lookup_request *lookups_find_request(const struct lookups *lookups, uint64_t ticket);
+
+/* Returns what the request has paid so far for the lookup that it has started, if it has. */
+enum charged lookups_charged(const struct lookup_request *request);
 
 /* Ends every waiting request with `err` and the id of its lookup, and returns all watches with
  * `err`, also later ones; the lookups continue. Call after batcher_drain(), so that only submitted
@@ -88,7 +92,8 @@ struct lookup_stats {
 };
 struct lookup_stats lookups_stats(const struct lookups *lookups);
 
-/* Returns how long a lookup takes, from its start to its end, by recent ones. */
-int64_t lookups_expected_ms(const struct lookups *lookups);
+/* Returns how long a single lookup takes, or one of a list, from its start to its end, by recent
+ * ones. */
+int64_t lookups_expected_ms(const struct lookups *lookups, bool is_listed);
 
 #endif

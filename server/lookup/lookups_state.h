@@ -21,6 +21,7 @@ struct lookup {
     size_t n_requests;
     int64_t started_ms;
     bool is_first;               /* nothing was stored when it started */
+    bool was_listed;             /* a list started it */
     bool promised;               /* a client was asked to retry later: never drop it */
     struct lookup_ending ending; /* once its task has ended */
     UT_hash_handle hh, hh_id;
@@ -36,7 +37,7 @@ struct lookups {
     struct lookup *table, *by_id;
     struct lookup_request *waiting; /* all waiting requests, by ticket */
     size_t n_listed;                /* of them, those of lists */
-    int64_t expected_ms;            /* moving average of the time that lookups took */
+    int64_t expected_ms[2];         /* moving averages: what single lookups took; those of lists */
     bool is_drained;                /* no watch waits any more */
 };
 

@@ -112,3 +112,8 @@ size_t recalls_count(const struct recalls *recalls)
 {
     return HASH_COUNT(recalls->waiting) - recalls->n_listed;
 }
+
+size_t recalls_count_listed(const struct recalls *recalls)
+{
+    return recalls->n_listed;
+}

@@ -59,7 +59,8 @@ struct lookup_request *recalls_find(const struct recalls *recalls, uint64_t tick
 /* Ends every waiting request with `err`. From now on none waits for longer than RECALL_MS. */
 void recalls_drain(struct recalls *recalls, enum err err);
 
-/* Returns the number of requests that wait, without those of lists. */
+/* Return the number of requests that wait: without those of lists, and of lists. */
 size_t recalls_count(const struct recalls *recalls);
+size_t recalls_count_listed(const struct recalls *recalls);
 
 #endif

@@ -115,6 +115,24 @@ struct list_reader *list_find(const char *id, const char *account)
     return reader;
 }
 
+struct list_reader *list_continue(const struct list_reader *earlier, size_t after)
+{
+    struct list_reader *reader = xcalloc(1, sizeof *reader);
+
+    memcpy(reader->open.id, earlier->open.progress.id, ID_TEXT);
+    memcpy(reader->open.account, "client", sizeof "client");
+    reader->open.run = earlier->open.progress.run;
+    reader->open.after = after;
+    start(reader);
+    for (; !reader->open.err && reader->n < reader->open.after; reader->n++) {
+        size_t index = earlier->order[reader->n];
+        reader->order[reader->n] = index;
+        reader->entries[index] = earlier->entries[index];
+        reader->entries[index].detail = NULL;
+    }
+    return reader;
+}
+
 void list_free(struct list_reader *reader)
 {
     list_close(reader);
@@ -204,6 +222,7 @@ void list_close(struct list_reader *reader)
         return;
     ck_assert_int_eq(reader->returns, 1);
     ck_assert_uint_eq(reader->pull.n, 0);
+    ck_assert(reader->pull.is_closed);
     reader->is_pulling = false;
 }
 

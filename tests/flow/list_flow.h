@@ -48,6 +48,9 @@ struct bulk_list *list_of_companies(int first, int n);
 struct list_reader *list_try(struct bulk_list *list);
 struct list_reader *list_open(struct bulk_list *list); /* without an error */
 struct list_reader *list_find(const char *id, const char *account);
+/* Opens the bulk of a reader again, after the results that it has: the place in `order` and the
+ * entries are taken over, unless the engine starts from the first result. */
+struct list_reader *list_continue(const struct list_reader *earlier, size_t after);
 void list_free(struct list_reader *reader);
 
 /* Pulls what comes after what it has, in the order of reader->pull.order, until

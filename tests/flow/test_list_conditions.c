@@ -52,6 +52,23 @@ TEST(list_waits_for_an_open_circuit)
     list_free(reader);
 }
 
+TEST(list_says_that_the_upstream_asks_to_slow_down)
+{
+    const struct fake_fault fault = {
+        .on = FAKE_SUBMIT, .status = 429, .body = "{\"detail\":\"slow\"}", .retry_after_s = 300};
+
+    fake_upstream_fault(flow.upstream, fault);
+    struct list_reader *reader = list_open(list_of_companies(0, 5));
+    flow_advance(MINUTE_MS);
+    ck_assert_int_eq(waiting_for(reader), ERR_CIRCUIT_OPEN);
+    pause(true);
+    ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
+    pause(false);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 5);
+    list_free(reader);
+}
+
 TEST(list_with_a_key_that_is_rejected_does_not_wait)
 {
     struct fake_fault fault = {
@@ -91,6 +108,27 @@ TEST(list_waits_for_the_end_of_a_pause)
     list_free(reader);
 }
 
+TEST(known_results_do_not_wait_for_the_end_of_a_pause)
+{
+    flow_request_companies(1, 999);
+    flow_advance(30 * MINUTE_MS);
+    pause(true);
+    struct list_reader *reader = list_open(list_of_companies(0, 1500));
+    for (int i = 0; i < 20; i++) {
+        flow_advance(1000);
+        list_read(reader);
+    }
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 999);
+    ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
+    size_t n_finds = weak_store_calls(flow.store, WEAK_FIND);
+    flow_advance(10 * MINUTE_MS); /* none of the others is looked for again */
+    ck_assert_uint_lt(weak_store_calls(flow.store, WEAK_FIND) - n_finds, 60);
+    pause(false);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 501);
+    list_free(reader);
+}
+
 TEST(pause_of_2_hours_ends_the_entries_after_one)
 {
     flow_request_companies(1490, 10);
@@ -101,14 +139,34 @@ TEST(pause_of_2_hours_ends_the_entries_after_one)
     flow_advance(59 * MINUTE_MS);
     list_read(reader);
     ck_assert(!reader->is_over);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 10); /* behind a queue that is blocked */
     flow_advance(2 * MINUTE_MS);
     list_read(reader);
     ck_assert(reader->is_over);
     size_t n = list_errors(reader, ERR_PAUSED);
     ck_assert_uint_gt(n, 0);
-    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 10); /* also behind those */
     ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
     ck_assert_uint_eq(list_charged(reader, CHARGED_YES) + 10, fake_upstream_ledger(flow.upstream));
+    list_free(reader);
+}
+
+TEST(pause_ends_an_entry_that_may_have_an_older_result)
+{
+    struct bulk_list *list = list_of_companies(0, 20);
+
+    flow_request_companies(10, 10);
+    flow_advance(2 * MINUTE_MS);
+    flow_advance(31 * DAY_MS);
+    list->limits = (struct freshness_limits){-1, 90 * DAY_MS};
+    pause(true);
+    struct list_reader *reader = list_open(list);
+    for (int i = 0; i < 30; i++) {
+        flow_advance(1000);
+        list_read(reader);
+    }
+    ck_assert_uint_eq(list_outcomes(reader, BULK_STALE), 10);
+    ck_assert_uint_eq(reader->n, 10);
+    ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
     list_free(reader);
 }
 
@@ -120,6 +178,49 @@ TEST(pause_reports_each_list_as_one_attempt_at_a_time)
     flow_advance(10 * MINUTE_MS);
     ck_assert_uint_lt(weak_store_calls(flow.store, WEAK_FIND) - before, 60);
     ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
+    list_free(reader);
+}
+
+/* The lookup that tries is submitted while it is added, so it is never seen in the queue. */
+TEST(list_after_a_pause_has_its_window_again_with_batches_of_1)
+{
+    struct engine_options options = flow_options();
+    int64_t took_ms[2];
+
+    options.batch.size = 1;
+    options.batch.slots = 4;
+    for (int i = 0; i < 2; i++) {
+        flow_start(options);
+        pause(i == 1);
+        struct list_reader *reader = list_open(list_of_companies(0, 30));
+        flow_advance(20000);
+        pause(false);
+        int64_t from_ms = i == 1 ? flow_now_ms() : flow_now_ms() - 20000;
+        list_read_all(reader, HOUR_MS);
+        took_ms[i] = flow_now_ms() - from_ms;
+        list_free(reader);
+    }
+    ck_assert_int_lt(took_ms[1], took_ms[0] + MINUTE_MS);
+}
+
+TEST(list_that_tries_by_joining_does_not_wait_for_that_lookup)
+{
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company0.com", .task_ms = 10 * MINUTE_MS});
+    pause(true);
+    struct list_reader *reader = list_open(list_of_companies(0, 500));
+    flow_advance(40000);
+    pause(false);
+    flow_request_as("other", "company0.com", HOUR_MS);
+    flow_advance(101);
+    for (int i = 0; i < 150; i++) {
+        flow_advance(1000);
+        list_read(reader);
+    }
+    ck_assert_int_eq(list_progress(reader)->waiting_for, ERR_OK);
+    ck_assert_uint_ge(reader->n, 400);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_int_eq(reader->entries[0].outcome, BULK_JOINED);
     list_free(reader);
 }
 

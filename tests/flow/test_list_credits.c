@@ -2,6 +2,7 @@
 /* test_list_credits.c - tests what a list may spend: its own limit, the quota of its client, and
  * refunds. */
 #include "list_flow.h"
+#include "weak_store.h"
 
 #include "tests/support/suite.h"
 #include <string.h>
@@ -43,6 +44,73 @@ TEST(max_credits_of_5_spends_5_and_serves_what_comes_later)
     list_free(reader);
 }
 
+/* The first submit is accepted, and its response is lost. */
+static struct list_reader *read_with_lost_submit(int64_t max_credits)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.retry_unknown = true;
+    flow_start(options);
+    fake_upstream_fault(
+        flow.upstream,
+        (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_BROKEN, .creates = true});
+    return read_with_credits(list_of_companies(0, 3), max_credits);
+}
+
+TEST(max_credits_is_kept_if_lost_submits_are_repeated)
+{
+    struct list_reader *reader = read_with_lost_submit(3);
+
+    ck_assert_uint_eq(list_errors(reader, ERR_UPSTREAM_OUTCOME_UNKNOWN), 3);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 3);
+    list_free(reader);
+    reader = read_with_lost_submit(-1);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 3);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 6);
+    list_free(reader);
+}
+
+TEST(known_results_do_not_wait_for_the_end_of_what_is_paid_for)
+{
+    struct bulk_list *list = list_of_companies(0, 1100);
+
+    flow_request_companies(1, 999);
+    flow_advance(30 * MINUTE_MS);
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company0.com", .task_ms = 5 * MINUTE_MS});
+    list->max_credits = 1;
+    struct list_reader *reader = list_open(list);
+    for (int i = 0; i < 20; i++) {
+        flow_advance(100);
+        list_read(reader);
+    }
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 999);
+    ck_assert_uint_eq(reader->n, 999);
+    size_t n_finds = weak_store_calls(flow.store, WEAK_FIND);
+    flow_advance(3 * MINUTE_MS); /* none of the others is looked for again */
+    ck_assert_uint_eq(weak_store_calls(flow.store, WEAK_FIND), n_finds);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_int_eq(reader->entries[0].outcome, BULK_LOOKED_UP);
+    ck_assert_uint_eq(list_errors(reader, ERR_CREDITS_EXHAUSTED), 100);
+    list_free(reader);
+}
+
+TEST(entries_that_join_leave_the_credit_to_others)
+{
+    struct bulk_list *list = list_of_companies(0, 52);
+
+    flow_request_companies(0, 50);
+    flow_advance(1000);
+    list->max_credits = 1;
+    struct list_reader *reader = read_with_credits(list, 1);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_JOINED), 50);
+    ck_assert_int_eq(reader->entries[50].outcome, BULK_LOOKED_UP);
+    ck_assert_int_eq(reader->entries[51].err, ERR_CREDITS_EXHAUSTED);
+    ck_assert_int_lt(list_progress(reader)->elapsed_ms, MINUTE_MS);
+    list_free(reader);
+}
+
 TEST(max_credits_gets_a_refund_back)
 {
     struct bulk_list *list = list_new();
@@ -71,26 +139,27 @@ TEST(max_credits_counts_an_unknown_outcome)
     list_free(reader);
 }
 
-TEST(max_credits_never_starts_a_refresh_of_an_expired_result)
+/* So a list costs at most what `only_cached` counts as not cached. */
+TEST(list_starts_no_refresh_of_its_expired_results)
 {
-    struct bulk_list *list = list_of_companies(0, 1), *free_list = list_of_companies(0, 1);
+    struct list_reader *reader;
+    struct bulk_list *list;
 
-    flow_request_companies(0, 1);
-    flow_advance(2 * MINUTE_MS);
+    flow_request_companies(0, 300);
+    flow_advance(10 * MINUTE_MS);
     flow_advance(30 * DAY_MS);
-    list->limits.stale_while_revalidate_ms = free_list->limits.stale_while_revalidate_ms = DAY_MS;
-    struct list_reader *reader = read_with_credits(list, 0);
-    ck_assert_int_eq(reader->entries[0].outcome, BULK_STALE);
-    ck_assert_int_eq(reader->entries[0].charged, CHARGED_NO);
-    list_free(reader);
-    flow_advance(2 * MINUTE_MS);
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1);
-
-    reader = read_with_credits(free_list, -1);
-    ck_assert_int_eq(reader->entries[0].outcome, BULK_STALE);
-    list_free(reader);
-    flow_advance(2 * MINUTE_MS);
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 2);
+    for (int i = 0; i < 2; i++) {
+        list = list_of_companies(0, 301);
+        list->limits.stale_while_revalidate_ms = DAY_MS;
+        list->directives.only_cached = i == 0;
+        reader = read_with_credits(list, -1);
+        ck_assert_uint_eq(list_outcomes(reader, BULK_STALE), 300);
+        ck_assert_uint_eq(list_errors(reader, ERR_NOT_CACHED), i == 0 ? 1 : 0);
+        ck_assert_uint_eq(list_charged(reader, CHARGED_YES), (size_t)i);
+        list_free(reader);
+        flow_advance(10 * MINUTE_MS);
+        ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 300 + (size_t)i);
+    }
 }
 
 TEST(quota_of_5_ends_the_other_entries_of_a_list)

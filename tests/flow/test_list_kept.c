@@ -117,7 +117,69 @@ TEST(lists_that_have_ended_are_limited_in_memory)
     list_free(reader);
 }
 
+TEST(list_that_has_ended_counts_as_long_as_it_is_read)
+{
+    struct list_reader *readers[4], *late;
+    size_t before;
+
+    for (int i = 0; i < 4; i++) {
+        struct bulk_list *list = list_of_companies(10000 * i, 10000);
+        list->directives.only_cached = true;
+        readers[i] = list_open(list);
+        readers[i]->pull.order = BULK_AS_LISTED;
+        list_read_all(readers[i], 1000);
+        ck_assert_ptr_null(readers[i]->open.reader->bulk->list); /* without its questions */
+    }
+    late = list_try(list_of_companies(0, 2));
+    ck_assert_int_eq(late->open.err, ERR_OVERLOADED);
+    ck_assert_int_eq(late->open.retry_after_s, 5);
+    list_free(late);
+    before = flow.engine->bulks->kept_bytes;
+    ck_assert_uint_gt(before, 4 * 10000 * 128);
+    list_read_all(readers[0], 1000);
+    list_free(readers[0]);
+    ck_assert_uint_lt(flow.engine->bulks->kept_bytes, before); /* it is kept, with less */
+    late = list_open(list_of_companies(0, 2));
+    list_free(late);
+    for (int i = 1; i < 4; i++)
+        list_free(readers[i]);
+}
+
+TEST(result_before_all_readers_is_not_held)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 700)), *other;
+    struct bulk *bulk = reader->open.reader->bulk;
+
+    flow_advance(MINUTE_MS);
+    size_t n = bulk->n_ended;
+    ck_assert_uint_gt(n, 256);
+    ck_assert_uint_eq(bulk->n_held, n);
+    other = list_continue(reader, 0);
+    other->open.after = 0;
+    other->pull.after = n;
+    other->pull.until_ms = 0;
+    flow_post(&other->pull.call, &other->returns);
+    flow_settle();
+    ck_assert_uint_eq(bulk->n_held, 0);
+    inbox_run_all(flow.inbox);
+    other->returns = 0;
+    list_free(other);
+    list_read_all(reader, HOUR_MS); /* the others from the cache */
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 700);
+    list_free(reader);
+}
+
 /* ---- one iteration ---- */
+
+/* Returns the number of entries that have ended, of all the readers' lists. */
+static size_t n_ended(struct list_reader *const *readers, size_t n_readers)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_readers; i++)
+        n += readers[i]->open.reader->bulk->n_ended;
+    return n;
+}
 
 TEST(iteration_starts_256_entries_of_all_lists_in_turn)
 {
@@ -127,12 +189,13 @@ TEST(iteration_starts_256_entries_of_all_lists_in_turn)
     flow_advance(10 * MINUTE_MS);
     for (int i = 0; i < 3; i++)
         readers[i] = list_open(list_of_companies(i, 900));
-    /* list_open() has run iterations at this instant: the first one of each list, and no more. */
-    size_t n = 0;
-    struct bulk *bulk;
-    for (bulk = flow.engine->bulks->running; bulk; bulk = bulk->next)
-        n += bulk->n_ended;
-    ck_assert_uint_le(n, 3 * 2 * BULK_STARTS_MAX);
+    ck_assert_uint_eq(n_ended(readers, 3), BULK_STARTS_MAX); /* one iteration at one instant */
+    for (int i = 1; i <= 2; i++) {
+        flow_advance(1);
+        ck_assert_uint_eq(n_ended(readers, 3), (1 + (size_t)i) * BULK_STARTS_MAX);
+    }
+    for (int i = 0; i < 3; i++) /* its share of two iterations, at least */
+        ck_assert_uint_ge(n_ended(&readers[i], 1), 2 * (BULK_STARTS_MAX / 3));
     for (int i = 0; i < 3; i++) {
         list_read_all(readers[i], 1000);
         ck_assert_uint_eq(list_outcomes(readers[i], BULK_HIT), 900);

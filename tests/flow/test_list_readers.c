@@ -69,13 +69,11 @@ TEST(last_reader_that_leaves_drops_what_was_not_submitted)
     flow_advance(60000);
     list_read(reader);
     list_free(reader);
-    size_t spent = ledger();
-    ck_assert_uint_gt(spent, 0);
-    ck_assert_uint_le(spent, 800);
+    ck_assert_uint_eq(ledger(), 600);
     ck_assert_int_eq(engine_status(flow.engine).bulks, 0);
     flow_advance(HOUR_MS);
-    ck_assert_uint_le(ledger(), spent + 400); /* submits that were in flight */
-    spent = ledger();
+    size_t spent = ledger();
+    ck_assert_uint_eq(spent, 900); /* with the submits that were in flight */
 
     reader = list_open(list_of_companies(0, 1000));
     list_read_all(reader, HOUR_MS);
@@ -225,6 +223,21 @@ TEST(closed_view_does_not_change_while_it_is_read)
     list_free(other);
 }
 
+TEST(open_entry_has_the_price_of_what_it_has_submitted)
+{
+    flow_request_companies(0, 10);
+    flow_advance(1000);
+    struct list_reader *reader = list_open(list_of_companies(0, 700));
+    reader->pull.until_ms = flow_now_ms() + 10000;
+    reader->pull.closes_open = true;
+    list_read_all(reader, 11000);
+    ck_assert_uint_eq(list_errors(reader, ERR_STILL_PROCESSING), 700);
+    for (size_t i = 0; i < 10; i++) /* another caller pays */
+        ck_assert_int_eq(reader->entries[i].charged, CHARGED_NO);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 200);
+    list_free(reader);
+}
+
 TEST(reader_that_promises_leaves_a_list_that_continues)
 {
     struct list_reader *reader = list_open(list_of_companies(0, 100));
@@ -265,6 +278,52 @@ TEST(pull_for_progress_returns_at_most_once_a_second)
     list_free(reader);
 }
 
+/* ---- continuing ---- */
+
+TEST(reader_continues_after_what_it_has_read)
+{
+    struct list_reader *broken = list_open(list_of_companies(0, 1000)), *reader;
+
+    broken->pull.until_ms = flow_now_ms() + 60000;
+    broken->pull.closes_open = true;
+    while (!broken->is_over) {
+        list_read(broken);
+        flow_advance(500);
+    }
+    size_t n = list_errors(broken, ERR_OK);
+    ck_assert_uint_lt(n, 1000);
+    list_close(broken);
+    flow_advance(HOUR_MS / 2);
+    reader = list_continue(broken, n); /* without those that were still open */
+    ck_assert_uint_eq(reader->n, n);
+    list_read_all(reader, 1000);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 1000);
+    list_free(reader);
+    list_free(broken);
+}
+
+TEST(reader_continues_with_the_first_result_of_another_run)
+{
+    struct list_reader *one = list_open(list_of_companies(0, 800)), *two, *reader;
+
+    flow_advance(40000);
+    list_read(one);
+    ck_assert_uint_gt(one->n, 0);
+    list_close(one);
+    two = list_open(list_of_companies(0, 800));
+    ck_assert_int_ne(two->open.progress.run, one->open.progress.run);
+    list_read_all(two, HOUR_MS);
+    reader = list_continue(one, one->n);
+    ck_assert_uint_eq(reader->n, 0);
+    list_read_all(reader, 1000);
+    list_free(reader);
+    reader = list_continue(two, 801); /* there are no more */
+    ck_assert_uint_eq(reader->n, 0);
+    list_free(reader);
+    list_free(two);
+    list_free(one);
+}
+
 /* ---- cancelling ---- */
 
 TEST(cancelled_list_ends_what_was_not_submitted)
@@ -276,12 +335,30 @@ TEST(cancelled_list_ends_what_was_not_submitted)
     ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
     list_read_all(reader, HOUR_MS);
     ck_assert_int_eq(list_progress(reader)->state, BULK_CANCELLED);
-    size_t n = list_errors(reader, ERR_CANCELLED_LOOKUP);
-    ck_assert_uint_gt(n, 0);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1000);
-    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), ledger());
-    ck_assert_uint_ge(ledger(), 1000 - n);
+    ck_assert_uint_eq(list_errors(reader, ERR_CANCELLED_LOOKUP), 400);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 600); /* accepted, and being submitted */
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 600);
+    ck_assert_uint_eq(ledger(), 600);
     ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_NOT_FOUND);
+    list_free(reader);
+}
+
+/* An older result is served if the upstream fails, not if the client cancels. */
+TEST(cancelled_entry_is_cancelled_also_if_an_older_result_is_known)
+{
+    struct bulk_list *list = list_of_companies(0, 600);
+
+    flow_request_companies(0, 600);
+    flow_advance(20 * MINUTE_MS);
+    flow_advance(31 * DAY_MS);
+    list->limits = (struct freshness_limits){-1, 90 * DAY_MS};
+    struct list_reader *reader = list_open(list);
+    flow_advance(10000);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_STALE), 0);
+    ck_assert_uint_eq(list_errors(reader, ERR_CANCELLED_LOOKUP), 300);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 300);
     list_free(reader);
 }
 
@@ -299,4 +376,26 @@ TEST(cancelled_list_that_is_sent_again_runs_again)
     ck_assert_uint_eq(ledger(), 1000);
     list_free(reader);
     list_free(again);
+}
+
+/* The lookups go on for the other caller, and the list has started them. */
+TEST(cancelled_list_may_have_paid_for_what_another_caller_joined)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 50));
+    struct account_call call = {
+        .call.run = engine_read_account, .name = "client", .quota = ACCOUNT_NO_QUOTA};
+
+    flow_advance(50);
+    for (int i = 0; i < 20; i++)
+        flow_request_as("other", flow_company(i), WAIT_MS);
+    flow_advance(10);
+    ck_assert_int_eq(list_cancel(reader->open.progress.id, "client"), ERR_OK);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_CANCELLED_LOOKUP), 50);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_MAYBE), 20);
+    flow_advance(5 * MINUTE_MS);
+    flow_call(&call.call);
+    ck_assert_int_eq(call.account.spent, 20);
+    ck_assert_uint_eq(ledger(), 20);
+    list_free(reader);
 }

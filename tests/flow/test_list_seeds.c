@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* test_list_seeds.c - runs random plans with lists: several clients and readers, repeated entries,
- * limits, pauses, faults of the upstream and of the store, deletions, cancelling, kills.
+ * limits, expired results, pauses, faults of the upstream and of the store, deletions, cancelling,
+ * drains, kills, readers that continue where another one has stopped.
  *
  * list_flow.c checks that a reader gets each index once, and all of them. Beyond that:
  * - A list never spends more than its own limit; a client never more than its quota.
- * - A question is paid for once, and again only after a deletion, or after a submit whose outcome
- *   is unknown.
+ * - A question is paid for once, and again only after a deletion, when its result has expired, or
+ *   after a submit whose outcome is unknown.
  * - In the plans in which readers stay (even seeds), the prices of all lists and callers are what
  *   the upstream has created; what may have been paid for covers the rest.
  * - No result is missing unless it was deleted, or the store was away.
@@ -35,12 +36,15 @@
 #define READERS_MAX 48
 #define COMPANIES   40
 #define ENTRIES_MAX 30
+#define EXPIRED     20
 #define QUOTA       12
 #define END_MS      (4 * HOUR_MS)
 
 struct plan {
     struct random random;
     bool readers_stay;
+    bool has_expired; /* results of the first EXPIRED companies */
+    bool has_long_list;
     bool has_lost_submits; /* unknown outcomes, after which a question may be paid for again */
     bool is_paused, is_store_away, was_store_away;
     int deleted[COMPANIES];
@@ -89,13 +93,18 @@ static void check_lists(void)
             check_credits(plan.readers[i]);
 }
 
+static int is_expired(int i)
+{
+    return plan.has_expired && i < EXPIRED;
+}
+
 static void check_ledger_of_each(void)
 {
     for (int i = 0; i < COMPANIES; i++) {
         size_t n = fake_upstream_ledger_of(flow.upstream, flow_company(i));
         if (!plan.has_lost_submits)
-            ck_assert_msg(n <= (size_t)(1 + plan.deleted[i]), "company%d.com was paid %zu times", i,
-                          n);
+            ck_assert_msg(n <= (size_t)(1 + plan.deleted[i] + is_expired(i)),
+                          "company%d.com was paid %zu times", i, n);
     }
 }
 
@@ -118,8 +127,6 @@ static void check_ledger(void)
             continue;
         yes += list_charged(reader, CHARGED_YES);
         maybe += list_charged(reader, CHARGED_MAYBE);
-        /* Another caller may have joined the lookup: then it continues. */
-        maybe += list_errors(reader, ERR_CANCELLED_LOOKUP);
     }
     for (size_t i = 0; i < flow.n_callers; i++) {
         const struct caller *caller = flow.callers[i];
@@ -177,6 +184,8 @@ static struct bulk_list *random_list(void)
     list->max_credits = credits[below(ARRAY_LEN(credits))];
     list->directives.only_cached = happens(10);
     list->is_async = happens(25);
+    if (happens(50))
+        list->limits = (struct freshness_limits){happens(50) ? 60 * DAY_MS : -1, 90 * DAY_MS};
     for (size_t i = 0; i < n; i++) {
         if (happens(5))
             list_add_rejected(list, "milvali", ERR_INVALID_DOMAIN);
@@ -184,6 +193,13 @@ static struct bulk_list *random_list(void)
             list_add(list, flow_company((int)((first + below(ENTRIES_MAX)) % COMPANIES)));
     }
     return list;
+}
+
+/* Of more than one iteration, and than a reader may leave unread. */
+static struct bulk_list *long_list(void)
+{
+    plan.has_long_list = true;
+    return list_of_companies(COMPANIES, BULK_STARTS_MAX + (int)below(BULK_UNREAD_MAX));
 }
 
 /* Fewer different lists, so that some are sent again. */
@@ -198,7 +214,10 @@ static void open_list(void)
 {
     if (plan.n_readers == READERS_MAX)
         return;
-    struct list_reader *reader = list_try(happens(40) ? usual_list() : random_list());
+    bool may_be_long = flow.options.batch.size == 100 && !plan.has_long_list;
+    struct list_reader *reader = list_try(may_be_long && happens(5) ? long_list()
+                                          : happens(40)             ? usual_list()
+                                                                    : random_list());
     ck_assert(!reader->open.err || reader->open.err == ERR_OVERLOADED);
     if (!reader->open.err) {
         reader->pull.order = happens(30) ? BULK_AS_LISTED : BULK_AS_ENDED;
@@ -238,6 +257,18 @@ static void leave(void)
 
     if (reader && !plan.readers_stay)
         list_close(reader);
+}
+
+/* The connection breaks, and another one continues. */
+static void continue_reading(void)
+{
+    struct list_reader *reader = any_reader();
+
+    if (!reader || plan.readers_stay || plan.n_readers == READERS_MAX || reader->is_closed ||
+        reader->pull.order == BULK_AS_LISTED)
+        return;
+    add_reader(list_continue(reader, reader->n - list_errors(reader, ERR_STILL_PROCESSING)));
+    list_close(reader);
 }
 
 static void cancel(void)
@@ -306,16 +337,10 @@ static void step(void)
     static const struct {
         size_t weight;
         void (*run)(void);
-    } steps[] = {{20, open_list},
-                 {6, open_known},
-                 {40, pull},
-                 {12, leave},
-                 {4, cancel},
-                 {4, pause_or_resume},
-                 {4, break_or_mend_store},
-                 {6, break_submit},
-                 {4, delete_domain},
-                 {8, ask_alone}};
+    } steps[] = {
+        {20, open_list},       {6, open_known},    {40, pull},           {12, leave},
+        {6, continue_reading}, {4, cancel},        {4, pause_or_resume}, {4, break_or_mend_store},
+        {6, break_submit},     {4, delete_domain}, {8, ask_alone}};
     size_t sum = 0, i = 0;
 
     for (size_t j = 0; j < ARRAY_LEN(steps); j++)
@@ -339,6 +364,9 @@ static void start(uint64_t seed)
     options.batch.slots = 1 + (int)below(3);
     options.batch.linger_ms = (int64_t)below(2) * 100;
     options.max_bulks = 4 + below(30);
+    plan.has_expired = happens(20);
+    if (plan.has_expired)
+        options.results.ttl_found_ms = DAY_MS;
     flow_set_cache_bytes(happens(30) ? 0 : 1 << 20);
     flow_start(options);
     fake_upstream_set_submit_ms(flow.upstream, submits_ms[below(ARRAY_LEN(submits_ms))]);
@@ -346,6 +374,11 @@ static void start(uint64_t seed)
     if (happens(30))
         fake_upstream_rule(flow.upstream,
                            (struct fake_rule){.domain = "company8.com", .is_rejected = true});
+    if (plan.has_expired) {
+        flow_request_companies(0, EXPIRED);
+        flow_advance(HOUR_MS);
+        flow_advance(2 * DAY_MS);
+    }
 }
 
 static void end_faults(void)
@@ -357,7 +390,7 @@ static void end_faults(void)
     fake_upstream_clear_faults(flow.upstream);
 }
 
-/* Reads all lists to their end. */
+/* Reads all lists to their end; the engine may be draining. */
 static void read_all(void)
 {
     for (size_t i = 0; i < plan.n_readers; i++)
@@ -407,6 +440,9 @@ static void run_plan(uint64_t seed)
         flow_restart();
     }
     end_faults();
+    bool is_drained = happens(15);
+    if (is_drained)
+        engine_drain(flow.engine, (int64_t)below(3) * 20000);
     read_all();
     if (plan.readers_stay)
         check_ledger();
@@ -415,6 +451,8 @@ static void run_plan(uint64_t seed)
     free_readers();
     flow_settle();
     ck_assert_int_eq(engine_status(flow.engine).bulks, 0);
+    if (is_drained)
+        flow_restart();
     read_once_more();
 }
 

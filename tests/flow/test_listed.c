@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* test_listed.c - tests that the lookups of lists use what single ones leave free, and never delay
- * one: slots, queue, waiter slots and back-pressure. */
+/* test_listed.c - tests that the lookups of lists use what single ones leave free: slots, queue,
+ * waiter slots and back-pressure; and that they change no estimate of single ones. */
 #include "held_calls.h"
 #include "listed_flow.h"
+#include "lookup/batching/batcher.h"
 #include "lookup/recalls.h"
 
 /* ---- slots ---- */
@@ -43,7 +44,7 @@ TEST(listed_tasks_use_the_only_slot)
     ck_assert_uint_eq(submits(), 2);
 }
 
-TEST(single_lookup_takes_the_last_slot_and_listed_ones_fill_its_batch)
+TEST(single_lookup_takes_the_last_slot_alone)
 {
     start(4, 10);
     flow_list_companies("list", 0, 45);
@@ -53,9 +54,36 @@ TEST(single_lookup_takes_the_last_slot_and_listed_ones_fill_its_batch)
     ck_assert_uint_eq(submits(), 3);
     flow_advance(1);
     ck_assert_uint_eq(submits(), 4);
+    ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 15);
+    flow_advance(MINUTE_MS);
+    expect_result(single, 100);
+}
+
+/* Single lookups use two slots, the list one of the two that it may have. */
+TEST(listed_tasks_fill_a_batch_if_single_lookups_use_their_slots)
+{
+    start(3, 10);
+    flow_request_companies(100, 10);
+    flow_settle();
+    flow_list_companies("list", 0, 25);
+    flow_settle();
+    ck_assert_uint_eq(submits(), 2);
+    struct caller *single = flow_request("single.com", WAIT_MS);
+    flow_advance(100);
+    ck_assert_uint_eq(submits(), 3);
     ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 6);
     flow_advance(MINUTE_MS);
     expect_result(single, 100);
+}
+
+TEST(listed_tasks_and_single_lookups_leave_apart_while_slots_are_free)
+{
+    start(4, 10);
+    flow_request("single.com", WAIT_MS);
+    flow_list_companies("list", 0, 3);
+    flow_advance(100);
+    ck_assert_uint_eq(submits(), 2);
+    ck_assert_int_eq(slots_used(), 2);
 }
 
 TEST(single_lookup_is_in_the_next_batch_behind_a_list)
@@ -72,9 +100,9 @@ TEST(single_lookup_is_in_the_next_batch_behind_a_list)
     expect_result(other, 25000);
 }
 
-TEST(single_lookup_leaves_with_a_full_batch_of_a_list)
+TEST(single_lookup_leaves_with_a_full_batch_in_the_only_slot)
 {
-    start(4, 10);
+    start(1, 10);
     struct caller *single = flow_request("single.com", WAIT_MS);
     flow_list_companies("list", 0, 9);
     flow_settle();
@@ -197,20 +225,63 @@ TEST(listed_tasks_leave_half_of_the_back_pressure)
     struct engine_options options = flow_options();
 
     options.batch.reads_per_second = 1; /* at most 120 unread */
-    options.batch.slots = 4;
+    options.batch.slots = 2;
     options.batch.size = 20;
     flow_start(options);
     fake_upstream_set_task_ms(flow.upstream, HOUR_MS);
-    flow_list_companies("list", 0, 140);
+    flow_list_companies("list", 0, 100);
     flow_advance(2 * MINUTE_MS);
-    ck_assert_uint_eq(submits(), 6); /* when the second three left, 60 were unread: not too many */
+    ck_assert_uint_eq(submits(), 4); /* when the fourth left, 60 were unread: not too many */
     ck_assert_int_eq(engine_status(flow.engine).queue_tasks, 20);
     struct caller *single = flow_request("single.com", 3 * HOUR_MS);
     flow_advance(MINUTE_MS);
-    ck_assert_uint_eq(submits(), 7); /* alone: the list does not fill its batch */
-    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 121);
+    ck_assert_uint_eq(submits(), 5); /* alone: the list does not fill its batch */
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 81);
     flow_advance(2 * HOUR_MS);
     expect_result(single, 100);
+}
+
+/* ---- estimates ---- */
+
+/* The list's lookups wait for slots for minutes. */
+TEST(listed_lookups_are_not_in_the_estimate_of_single_ones)
+{
+    start(2, 10);
+    flow_list_companies("list", 0, 100);
+    flow_advance(4 * MINUTE_MS);
+    struct caller *joined = flow_request_as("other", flow_company(99), WAIT_MS);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(joined->err, ERR_OK);
+    struct caller *single = flow_request("single.com", 0);
+    flow_settle();
+    ck_assert_int_eq(single->err, ERR_STILL_PROCESSING);
+    ck_assert_int_eq(single->progress.expected_ms, 30000); /* as at the start */
+}
+
+/* Single lookups wait for slots, while results of a list are read. */
+TEST(listed_lookups_are_not_in_the_rate_of_the_queue)
+{
+    struct engine_options options = flow_options();
+
+    options.batch.slots = 2;
+    options.batch.size = 30;
+    options.batch.max_queued = 5;
+    flow_start(options);
+    fake_upstream_set_task_ms(flow.upstream, 30000);
+    flow_list_companies("list", 0, 30);
+    flow_settle();
+    fake_upstream_set_submit_ms(flow.upstream, 200000);
+    flow_request_companies(100, 1);
+    flow_advance(100);
+    flow_request_companies(101, 1);
+    flow_advance(26000);
+    flow_request_companies(110, 5);
+    flow_advance(110000);
+    ck_assert_int_eq(flow.callers[0]->err, ERR_OK);
+    struct caller *rejected = flow_request("more.com", WAIT_MS);
+    flow_settle();
+    ck_assert_int_eq(rejected->err, ERR_OVERLOADED);
+    ck_assert_int_eq(rejected->retry_after_s, OVERLOADED_MIN_S);
 }
 
 /* ---- requests that never start a lookup ---- */

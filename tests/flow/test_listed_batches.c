@@ -128,6 +128,7 @@ TEST(probe_is_of_a_list_if_nothing_else_waits)
 /* The single lookup is the youngest of its batch, which waits to be sent again. */
 TEST(probe_cut_from_a_batch_is_its_single_lookup)
 {
+    start(1, 100);
     lose_submits(4, "client");
     fake_upstream_fault(flow.upstream,
                         (struct fake_fault){.on = FAKE_SUBMIT, .end = TRANSPORT_NOT_SENT});

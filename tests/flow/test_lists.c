@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_lists.c - tests what a list brings: each entry once, equal entries, prices, counts, and the
  * lookups of others beside it. */
+#include "held_calls.h"
 #include "list_flow.h"
 
 #include "tests/support/suite.h"
@@ -118,6 +119,7 @@ TEST(list_reports_each_failure_with_its_price)
     list_read_all(reader, HOUR_MS);
     ck_assert_int_eq(reader->entries[1].outcome, BULK_FAILED);
     ck_assert_int_eq(reader->entries[1].err, ERR_LOOKUP_FAILED);
+    ck_assert_int_eq(reader->entries[1].charged, CHARGED_MAYBE);
     ck_assert_int_eq(reader->entries[3].outcome, BULK_DUPLICATE);
     ck_assert_int_eq(reader->entries[3].err, ERR_LOOKUP_FAILED);
     ck_assert_int_eq(reader->entries[3].charged, CHARGED_NO);
@@ -244,18 +246,94 @@ TEST(list_of_another_account_is_not_found)
 
 /* ---- others ---- */
 
-TEST(single_lookup_during_a_list_is_in_the_next_batch)
+/* Reads a list of 1,000 for that long, and then sends a single lookup, which takes 28.1 s alone. */
+static void look_up_beside_a_list(int64_t after_ms)
 {
+    flow_start(flow_options());
     struct list_reader *reader = list_open(list_of_companies(0, 1000));
-
-    flow_advance(30000);
+    for (int64_t ms = 0; ms < after_ms; ms += 100) {
+        list_read(reader);
+        flow_advance(100);
+    }
     struct caller *other = flow_request_as("other", "other.com", WAIT_MS);
-    flow_advance(58000); /* a batch, and the rest of the one before */
-    ck_assert_int_eq(other->answers, 1);
+    for (int64_t ms = 0; ms < WAIT_MS && !other->answers; ms += 100) {
+        list_read(reader);
+        flow_advance(100);
+    }
     ck_assert_int_eq(other->err, ERR_OK);
     ck_assert_uint_lt(reader->n, 1000);
-    list_read_all(reader, HOUR_MS);
+    ck_assert_int_le(other->answered_ms - other->asked_ms, 30000);
     list_free(reader);
+}
+
+/* At each moment: it has a slot and a batch of its own, and is read before what the list waits for.
+ */
+TEST(single_lookup_during_a_list_is_in_the_next_batch)
+{
+    for (int64_t ms = 100; ms < MINUTE_MS; ms += 4900)
+        look_up_beside_a_list(ms);
+}
+
+/* Without the room in their batches, the list would not end. */
+TEST(list_beside_many_single_lookups_is_not_starved)
+{
+    struct list_reader *reader = list_open(list_of_companies(1000, 1000));
+
+    for (int i = 0; i < 240 && !reader->is_over; i++) {
+        list_read(reader);
+        flow_request_as("other", flow_company(i), WAIT_MS);
+        flow_advance(1000);
+    }
+    ck_assert(reader->is_over);
+    list_free(reader);
+    flow_advance(MINUTE_MS);
+}
+
+/* The list has its own batches, so that one which is split is not that of the single lookup. */
+TEST(invalid_entry_of_a_list_does_not_delay_a_single_lookup)
+{
+    fake_upstream_rule(flow.upstream,
+                       (struct fake_rule){.domain = "company340.com", .is_rejected = true});
+    struct list_reader *reader = list_open(list_of_companies(0, 400));
+    flow_advance(1000);
+    struct caller *single = flow_request_as("other", "single.com", WAIT_MS);
+    flow_advance(30000);
+    ck_assert_int_eq(single->answers, 1);
+    ck_assert_int_eq(single->err, ERR_OK);
+    list_free(reader);
+}
+
+/* So that the read of a single lookup, which may have half a second, waits for few others. */
+TEST(lists_read_at_most_64_results_of_the_store_at_a_time)
+{
+    struct list_reader *readers[4];
+
+    held_calls_set(HOLD_POSTED, "find");
+    for (int i = 0; i < 4; i++)
+        readers[i] = list_open(list_of_companies(1000 * i, 500));
+    flow_advance(100);
+    ck_assert_uint_eq(held_calls_count(), 64);
+    held_calls_release();
+    for (int i = 0; i < 4; i++) {
+        list_read_all(readers[i], HOUR_MS);
+        list_free(readers[i]);
+    }
+}
+
+TEST(list_reads_the_store_once_another_one_has_left)
+{
+    held_calls_set(HOLD_POSTED, "find");
+    struct list_reader *leaves = list_open(list_of_companies(0, 500));
+    flow_settle();
+    struct list_reader *other = list_open(list_of_companies(1000, 500));
+    flow_advance(100);
+    ck_assert_uint_eq(held_calls_count(), 64);
+    list_free(leaves);
+    flow_advance(100);
+    ck_assert_uint_gt(held_calls_count(), 64);
+    held_calls_release();
+    list_read_all(other, HOUR_MS);
+    list_free(other);
 }
 
 TEST(list_has_the_mean_times_of_its_lookups)
@@ -300,6 +378,19 @@ TEST(list_of_stored_results_has_no_lookup)
     list_read_all(reader, 1000);
     ck_assert(!list_progress(reader)->has_lookups);
     list_free(reader);
+}
+
+TEST(list_that_spends_nothing_is_expected_to_end_immediately)
+{
+    for (int i = 0; i < 3; i++) {
+        struct bulk_list *list = list_of_companies(0, 5000);
+        list->directives.only_cached = i == 0;
+        list->max_credits = i == 0 ? -1 : 100 * (i - 1);
+        struct list_reader *reader = list_open(list);
+        int64_t expected_ms = reader->open.progress.expected_ms;
+        ck_assert_int_lt(expected_ms, i < 2 ? 2000 : MINUTE_MS);
+        list_free(reader);
+    }
 }
 
 TEST(list_estimates_its_time_and_counts_its_lookups)

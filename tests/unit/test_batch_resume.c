@@ -13,16 +13,17 @@ static struct read_limiter limiter;
 static struct batch *batches, *noted;
 static int n_callbacks;
 
-static void count_task_ended(void *arg)
+static void count_task_ended(void *arg, bool is_listed)
 {
     (void)arg;
+    (void)is_listed;
     n_callbacks++;
 }
 
 static void count_batch(void *arg, struct batch *batch)
 {
     (void)batch;
-    count_task_ended(arg);
+    count_task_ended(arg, false);
 }
 
 static const struct batch_tools tools = {

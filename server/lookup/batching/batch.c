@@ -113,6 +113,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     const struct batch_owner *owner = &batch->tools->owner;
     struct budget *budget = batch->tools->budget;
     struct task_end with_id = *end;
+    bool is_listed = task->is_listed;
 
     with_id.batch_id = *batch->id ? batch->id : NULL;
     with_id.is_recorded = true;
@@ -125,7 +126,7 @@ void batch_end_task(struct task *task, const struct task_end *end)
     task->batch = NULL;
     task_enter_phase(task, TASK_ENDED, batch->tools->clock->now_ms);
     task->done(task, &with_id);
-    owner->task_ended(owner->arg);
+    owner->task_ended(owner->arg, is_listed);
 }
 
 /* Returns the message with which the upstream rejected a batch that ends so; NULL = it did not. */
@@ -346,12 +347,22 @@ static void accepted(struct batch *batch, const char *batch_id)
     batch_set_state(batch, BATCH_COLLECTING);
 }
 
+static bool may_pay_twice(const struct batch *batch)
+{
+    const struct task *task;
+
+    DL_FOREACH (batch->tasks, task)
+        if (task->pays_once)
+            return false;
+    return batch->tools->retry_unknown;
+}
+
 /* Returns what to do next. A submit is not risked while the circuit is open: it would probably be
  * lost too. */
 static enum submit_next decide(const struct batch *batch, const struct openmart_reply *reply)
 {
     const struct batch_tools *tools = batch->tools;
-    bool may_risk = tools->retry_unknown && batch->risk == RISK_NONE && !batch->is_proven &&
+    bool may_risk = may_pay_twice(batch) && batch->risk == RISK_NONE && !batch->is_proven &&
                     !circuit_check(tools->breaker, NULL);
     const struct submit_past past = {batch->n_tasks, batch->tries, may_risk};
 

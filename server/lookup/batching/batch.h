@@ -58,7 +58,7 @@ struct batch_owner {
     void (*state_changed)(void *arg, struct batch *batch);
 
     /* One task has ended. */
-    void (*task_ended)(void *arg);
+    void (*task_ended)(void *arg, bool is_listed);
 
     /* The batch is DONE and all its tasks have ended. The owner must free it. */
     void (*batch_ended)(void *arg, struct batch *batch);

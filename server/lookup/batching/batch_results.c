@@ -9,6 +9,25 @@
 #include <stdio.h>
 #include <utlist.h>
 
+/* Returns the order of the batch's reads: by its oldest single lookup, if it has one. Which id
+ * belongs to which task is not known before it is read, so its listed tasks are read with it. */
+static struct read_order order_of(const struct batch *batch)
+{
+    struct read_order order = {.is_listed = batch_is_listed(batch), .oldest_ms = INT64_MAX};
+    const struct task *task;
+
+    DL_FOREACH (batch->tasks, task)
+        if (task->is_listed == order.is_listed && task->queued_ms < order.oldest_ms)
+            order.oldest_ms = task->queued_ms;
+    return order;
+}
+
+void batch_reorder_reads(struct batch *batch)
+{
+    if (batch->collector && batch->tasks)
+        collector_reorder(batch->collector, order_of(batch));
+}
+
 /* Keeps a result that has no open task. It was paid for with this batch, and may be of a task whose
  * result never arrives. */
 static enum result_owner keep_unmatched(struct batch *batch, const struct task_result *result)
@@ -37,6 +56,7 @@ static void log_unreadable(const struct task *task, const struct task_result *re
 static void end_by_result(struct task *task, const struct task_result *result)
 {
     struct batch *batch = task->batch;
+    bool was_listed = task->is_listed;
     const struct task_end end = result_end(result);
 
     if (result->is_understood)
@@ -45,6 +65,8 @@ static void end_by_result(struct task *task, const struct task_result *result)
         log_unreadable(task, result);
     circuit_record_result(batch->tools->breaker, result->is_understood);
     batch_end_task(task, &end);
+    if (!was_listed && batch_is_listed(batch)) /* the others can wait */
+        batch_reorder_reads(batch);
 }
 
 static bool is_expected(void *arg, const struct task_result *result)
@@ -109,7 +131,7 @@ void batch_collect(struct batch *batch, const char *batch_id, int64_t submitted_
                                           batch};
     const struct collector_batch accepted = {.id = batch_id,
                                              .n_tasks = batch->n_tasks,
-                                             .rank = batch->oldest_ms,
+                                             .order = order_of(batch),
                                              .submitted_ms = submitted_ms};
 
     snprintf(batch->id, sizeof batch->id, "%s", batch_id);

@@ -16,6 +16,9 @@
  * The lifetime counts from `submitted_ms`. The caller then sets the state. */
 void batch_collect(struct batch *batch, const char *batch_id, int64_t submitted_ms);
 
+/* Its single lookups have changed: orders its reads by them. No-op if it is not collected. */
+void batch_reorder_reads(struct batch *batch);
+
 /* Resumes a batch from the journal and collects what is left, instead of batch_submit(). `stored`
  * is borrowed for the call. Before, batch_add() must add its open tasks, whose queued_ms is when
  * the batch was submitted; afterwards, batch_add_ended() each task that has ended. No callback of

@@ -112,14 +112,14 @@ static void batch_state_changed(void *arg, struct batch *batch)
         fill_slots(batcher, FLUSH_SLOT);
 }
 
-static void task_ended(void *arg)
+static void task_ended(void *arg, bool is_listed)
 {
     struct batcher *batcher = arg;
 
-    if (batcher->single.queue.n > 0)
-        finish_rate_count(&batcher->rate, batcher->clock->now_ms);
-    else if (batcher->listed.queue.n == 0)
+    if (batcher->single.queue.n + batcher->listed.queue.n == 0)
         return;
+    if (batcher->single.queue.n > 0 && !is_listed)
+        finish_rate_count(&batcher->rate, batcher->clock->now_ms);
     fill_slots(batcher, FLUSH_SLOT); /* the back-pressure may be over */
 }
 
@@ -311,6 +311,8 @@ void batcher_promote(struct batcher *batcher, struct task *task)
     if (is_queued)
         fair_queue_remove(&batcher->listed.queue, task);
     task->is_listed = false;
+    if (task->batch)
+        batch_reorder_reads(task->batch);
     if (is_queued)
         enqueue(batcher, task);
     else
@@ -350,6 +352,15 @@ void batcher_drain(struct batcher *batcher)
 }
 
 /* ---- status ---- */
+
+enum err batcher_blocked_by(const struct batcher *batcher)
+{
+    enum err err = circuit_check(batcher->breaker, NULL);
+
+    if (!journal_state(batcher->journal).is_usable)
+        return ERR_STORAGE_UNAVAILABLE;
+    return !err && circuit_is_throttled(batcher->breaker) ? ERR_CIRCUIT_OPEN : err;
+}
 
 struct batcher_stats batcher_stats(const struct batcher *batcher)
 {

@@ -3,7 +3,8 @@
  *
  * A submit takes the upstream about 26 s, whatever it carries. So tasks wait a short linger and up
  * to a hundred are submitted together. While all slots are busy, the next batch keeps filling.
- * Tasks of lists never delay one of a single lookup (batch_choice.c). The life of a batch, in the
+ * Tasks of lists leave the slots and the reads to single lookups first (batch_choice.c,
+ * batch_results.c). In the only slot, one of a list may be in flight. The life of a batch, in the
  * order of the files:
  *
  *     batcher_add()          reserves a credit and queues the task (fair_queue.h)
@@ -50,7 +51,8 @@ struct batcher_options {
     size_t max_queued;      /* tasks that wait for a slot; see fair_queue_has_room() */
     int64_t lifetime_ms;    /* how long a batch is polled after its submit */
     int reads_per_second;   /* all reads together; 0 = no limit */
-    bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice */
+    bool retry_unknown;     /* submit once more after an unknown outcome: may pay twice. Not a batch
+                               with a task that pays_once */
     const char *notify_url; /* prefix of the URL that each task carries, without a trailing slash;
                                borrowed; NULL = none */
     struct secret *key;     /* borrowed; re-read while the circuit is open; NULL = never */
@@ -77,11 +79,11 @@ void batcher_free(struct batcher *batcher);
 typedef void batcher_conflict_fn(void *arg, const unsigned char key[HASH_SIZE]);
 void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict, void *arg);
 
-/* Queues the task, fairly by client, and apart if it is listed. Its question, lookup_id, payer and
- * done must be set, and is_listed. It is
- * borrowed until `done` runs, later than this call. Its caller waits at most `wait_ms`. Reserves a
- * credit, which is refunded if the task is not created. On failure the task is not queued, and
- * *ret_retry_after_s is the number of seconds after which to retry. Errors:
+/* Queues the task, fairly by client, and apart if it is listed. Its question, lookup_id, payer,
+ * done, is_listed and pays_once must be set. It is borrowed until `done` runs, later than this
+ * call. Its caller waits at most `wait_ms`. Reserves a credit, which is refunded if the task is not
+ * created. On failure the task is not queued, and *ret_retry_after_s is the number of seconds after
+ * which to retry. Errors:
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
  *   one
  * - ERR_OVERLOADED: the queue has no capacity for the client; not if the task is listed
@@ -144,6 +146,13 @@ struct batcher_stats {
     bool throttled; /* no submit leaves for a while, because of 429 */
 };
 struct batcher_stats batcher_stats(const struct batcher *batcher);
+
+/* Returns why no task that is queued now is submitted; ERR_OK = nothing blocks submits, though
+ * slots, other tasks or unread results may. Errors:
+ * - ERR_STORAGE_UNAVAILABLE: the journal is unusable
+ * - those of circuit_check()
+ * - ERR_CIRCUIT_OPEN: the upstream has asked to slow down (429) */
+enum err batcher_blocked_by(const struct batcher *batcher);
 
 /* Blocks submits permanently, because the daemon stops. Tasks that are not submitted end with
  * ERR_DRAINING; batches in flight continue. */

@@ -37,7 +37,8 @@ struct collector {
     size_t n_tasks;
     size_t n_matched, n_unnamed, n_foreign; /* tasks that ended, by what the owner made of them */
     size_t n_failed;                        /* of n_matched, those that the upstream could not do */
-    int64_t rank, submitted_ms;
+    struct read_order order;
+    int64_t submitted_ms;
     int64_t end_ms;        /* when its lifetime is over */
     int64_t progress_ms;   /* when the counts last changed */
     int64_t ready_ms;      /* when the batch was first reported as ready; -1 = not yet */
@@ -135,11 +136,23 @@ static bool is_ready(const struct collector *c)
 
 static void send_call(struct read_slot *slot);
 
+static int64_t rank_of(const struct collector *c)
+{
+    return read_rank(c->order.oldest_ms, c->order.is_listed);
+}
+
+void collector_reorder(struct collector *c, struct read_order order)
+{
+    c->order = order;
+    read_limiter_reorder(c->tools->limiter, &c->slot, rank_of(c));
+    task_reader_reorder(c->reader, order);
+}
+
 static void next_call_is_due(struct timer *timer)
 {
     struct collector *c = container_of(timer, struct collector, next_call);
 
-    read_limiter_acquire(c->tools->limiter, &c->slot, READ_POLL, c->rank, send_call);
+    read_limiter_acquire(c->tools->limiter, &c->slot, READ_POLL, rank_of(c), send_call);
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -407,13 +420,13 @@ struct collector *collector_start(const struct poll_tools *tools,
     c->owner = *owner;
     snprintf(c->batch_id, sizeof c->batch_id, "%s", batch->id);
     c->n_tasks = batch->n_tasks;
-    c->rank = batch->rank;
+    c->order = batch->order;
     c->submitted_ms = c->progress_ms = batch->submitted_ms;
     c->end_ms = end_ms > least_end_ms ? end_ms : least_end_ms;
     c->ready_ms = c->lost_since_ms = -1;
     c->counts.known = true;
     /* More ids than twice the batch's size cannot be valid. */
-    c->reader = task_reader_new(tools, c->rank, c->submitted_ms, 2 * OPENMART_BATCH_MAX, &reader);
+    c->reader = task_reader_new(tools, c->order, c->submitted_ms, 2 * OPENMART_BATCH_MAX, &reader);
     call_in(c, 0);
     return c;
 }

@@ -24,9 +24,9 @@ struct collector;
 
 /* The batch to collect. */
 struct collector_batch {
-    const char *id;       /* Openmart's; copied */
-    size_t n_tasks;       /* that have not ended */
-    int64_t rank;         /* orders its reads (read_limiter.h) */
+    const char *id; /* Openmart's; copied */
+    size_t n_tasks; /* that have not ended */
+    struct read_order order;
     int64_t submitted_ms; /* its lifetime counts from here; earlier than this process if resumed */
 };
 
@@ -70,6 +70,9 @@ void collector_skip(struct collector *collector, const char *task_id, bool has_f
 /* Polls the batch soon, because the upstream says that there is something new; at most once a
  * second. */
 void collector_poll_now(struct collector *collector);
+
+/* Changes the order of the batch's reads. */
+void collector_reorder(struct collector *collector, struct read_order order);
 
 /* Frees the collector and cancels its reads, without a callback. NULL is a no-op. */
 void collector_cancel(struct collector *collector);

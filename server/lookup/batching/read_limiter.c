@@ -176,24 +176,38 @@ static void start_first(struct timer *timer)
     slot->start(slot);
 }
 
+/* The newest batch usually comes last, so the search starts at the end; utlist's own sorted insert
+ * starts at the head. */
+static void insert(struct read_limiter *limiter, struct read_slot *slot)
+{
+    struct read_slot **queue = &limiter->queues[slot->class];
+    struct read_slot *before = *queue ? (*queue)->prev : NULL;
+
+    while (before && before->rank > slot->rank)
+        before = before == *queue ? NULL : before->prev;
+    DL_APPEND_ELEM(*queue, before, slot);
+    arm(limiter);
+}
+
 void read_limiter_acquire(struct read_limiter *limiter, struct read_slot *slot,
                           enum read_class class, int64_t rank, read_slot_fn *start)
 {
-    struct read_slot **queue = &limiter->queues[class];
-
     assert(slot->state == READ_SLOT_IDLE);
     *slot = (struct read_slot){.state = READ_SLOT_WAITING,
                                .class = class,
                                .rank = rank,
                                .ticket = limiter->tickets++,
                                .start = start};
-    /* The newest batch usually comes last, so the search starts at the end; utlist's own sorted
-     * insert starts at the head. */
-    struct read_slot *before = *queue ? (*queue)->prev : NULL;
-    while (before && before->rank > rank)
-        before = before == *queue ? NULL : before->prev;
-    DL_APPEND_ELEM(*queue, before, slot);
-    arm(limiter);
+    insert(limiter, slot);
+}
+
+void read_limiter_reorder(struct read_limiter *limiter, struct read_slot *slot, int64_t rank)
+{
+    if (slot->state != READ_SLOT_WAITING)
+        return;
+    DL_DELETE(limiter->queues[slot->class], slot);
+    slot->rank = rank;
+    insert(limiter, slot);
 }
 
 void read_limiter_release(struct read_limiter *limiter, struct read_slot *slot)

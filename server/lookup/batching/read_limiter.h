@@ -2,10 +2,11 @@
 /* read_limiter.h - rate limiter for upstream reads, ordered by age of the oldest waiting question.
  *
  * The upstream's documentation is read as allowing twenty reads per second and key. Every read
- * acquires a slot here first. Reads start in order of rank, the time of their oldest question. At
- * most `per_second` start in any window of a second: half of them may start at the same time, the
- * others follow one by one. At most READ_LIMITER_IN_FLIGHT run concurrently, so that a full batch
- * needs few connections. If no limit applies, a read starts in the same loop iteration.
+ * acquires a slot here first. Reads start in order of rank, the time of their oldest question;
+ * those of lists come after all others. At most `per_second` start in any window of a second: half
+ * of them may start at the same time, the others follow one by one. At most READ_LIMITER_IN_FLIGHT
+ * run concurrently, so that a full batch needs few connections. If no limit applies, a read starts
+ * in the same loop iteration.
  *
  * Polls (the status and the lists of a batch) and reads of tasks share the limits. Tasks leave
  * READ_LIMITER_FOR_POLLS connections to polls, so that tasks that hang do not stop polling. While
@@ -30,6 +31,12 @@
 #define READ_LIMITER_STEPS      4               /* of the rate */
 #define READ_LIMITER_PAUSE_MS   INT64_C(60000)  /* longest pause after a 429 without Retry-After */
 #define READ_LIMITER_LONGEST_MS INT64_C(600000) /* a longer Retry-After is limited to this */
+
+/* Returns the rank of reads that are due since `at_ms`: after all others if they are of lists. */
+static inline int64_t read_rank(int64_t at_ms, bool is_listed)
+{
+    return is_listed ? INT64_MAX / 2 + at_ms : at_ms;
+}
 
 struct read_slot;
 typedef void read_slot_fn(struct read_slot *slot);
@@ -78,6 +85,9 @@ void read_limiter_done(struct read_limiter *limiter); /* no slot may be waiting 
  * released. */
 void read_limiter_acquire(struct read_limiter *limiter, struct read_slot *slot,
                           enum read_class class, int64_t rank, read_slot_fn *start);
+
+/* Changes the rank of a read that waits. No-op if it does not. */
+void read_limiter_reorder(struct read_limiter *limiter, struct read_slot *slot, int64_t rank);
 
 /* Ends a read, or withdraws a request that still waits. No-op if idle. */
 void read_limiter_release(struct read_limiter *limiter, struct read_slot *slot);

@@ -41,7 +41,8 @@ struct task_read {
 struct task_reader {
     const struct poll_tools *tools;
     struct task_reader_owner owner;
-    int64_t rank, submitted_ms, ready_ms; /* ready_ms: -1 = not ready */
+    struct read_order order;
+    int64_t submitted_ms, ready_ms; /* ready_ms: -1 = not ready */
     size_t max_ids, n_ended;
     size_t n_requested, n_repeats; /* reads that are REQUESTED, and those of them that repeat one */
     bool was_answered;             /* a read of this batch got a response */
@@ -50,7 +51,7 @@ struct task_reader {
     struct task_read *table;
 };
 
-struct task_reader *task_reader_new(const struct poll_tools *tools, int64_t rank,
+struct task_reader *task_reader_new(const struct poll_tools *tools, struct read_order order,
                                     int64_t submitted_ms, size_t max_ids,
                                     const struct task_reader_owner *owner)
 {
@@ -58,7 +59,7 @@ struct task_reader *task_reader_new(const struct poll_tools *tools, int64_t rank
 
     reader->tools = tools;
     reader->owner = *owner;
-    reader->rank = rank;
+    reader->order = order;
     reader->submitted_ms = submitted_ms;
     reader->ready_ms = -1;
     reader->max_ids = max_ids;
@@ -121,11 +122,19 @@ static bool may_request(const struct task_read *read)
     return !is_repeat(read) || reader->n_repeats < REPEATS_IN_FLIGHT;
 }
 
+static int64_t rank_of(const struct task_read *read)
+{
+    const struct task_reader *reader = read->reader;
+    const struct read_order *order = &reader->order;
+
+    return read_rank(is_repeat(read) ? reader->tools->clock->now_ms : order->oldest_ms,
+                     order->is_listed);
+}
+
 /* Requests a read, unless it has to wait for others: then it stays DUE. */
 static void request(struct task_read *read)
 {
     struct task_reader *reader = read->reader;
-    int64_t rank = is_repeat(read) ? reader->tools->clock->now_ms : reader->rank;
 
     if (!may_request(read))
         return;
@@ -133,7 +142,16 @@ static void request(struct task_read *read)
     reader->n_requested++;
     reader->n_repeats += read->counts_as_repeat;
     read->state = READ_REQUESTED;
-    read_limiter_acquire(reader->tools->limiter, &read->slot, READ_TASK, rank, read_now);
+    read_limiter_acquire(reader->tools->limiter, &read->slot, READ_TASK, rank_of(read), read_now);
+}
+
+void task_reader_reorder(struct task_reader *reader, struct read_order order)
+{
+    struct task_read *read, *next;
+
+    reader->order = order;
+    HASH_ITER (hh, reader->table, read, next)
+        read_limiter_reorder(reader->tools->limiter, &read->slot, rank_of(read));
 }
 
 static void request_due(struct task_reader *reader)

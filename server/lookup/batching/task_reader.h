@@ -44,12 +44,22 @@ struct task_reader_owner {
     void *arg;
 };
 
-/* `rank` orders the first reads (read_limiter.h). `submitted_ms` is when the batch was submitted:
+/* When the oldest of the tasks was queued for which the batch is read: of the single lookups, or,
+ * if it is listed, of the lists. */
+struct read_order {
+    int64_t oldest_ms;
+    bool is_listed;
+};
+
+/* `order` orders the first reads (read_limiter.h). `submitted_ms` is when the batch was submitted:
  * intervals grow with its age. At most `max_ids` ids are read; more are ignored. `tools` is
  * borrowed, `owner` is copied. No callback runs inside any function of this file. */
-struct task_reader *task_reader_new(const struct poll_tools *tools, int64_t rank,
+struct task_reader *task_reader_new(const struct poll_tools *tools, struct read_order order,
                                     int64_t submitted_ms, size_t max_ids,
                                     const struct task_reader_owner *owner);
+
+/* Changes the order of the reads, also of those that wait. */
+void task_reader_reorder(struct task_reader *reader, struct read_order order);
 
 /* Cancels all reads, without a callback. Must not be NULL. */
 void task_reader_free(struct task_reader *reader);

@@ -45,13 +45,13 @@ static bool start_entries(struct bulks *bulks)
     return !left;
 }
 
-static void log_ended(const struct bulk *bulk)
+static void log_bulk(const struct bulk *bulk, const char *event)
 {
-    log_event(LOG_INFO, "bulk_finished", LOG_STR("bulk", bulk->id),
-              LOG_STR("client", bulk->account), LOG_INT("entries", bulk->n),
+    log_event(LOG_INFO, event, LOG_STR("bulk", bulk->id), LOG_STR("client", bulk->account),
+              LOG_INT("entries", bulk->n), LOG_INT("done", bulk->n_ended),
               LOG_INT("ok", bulk->n_ok), LOG_INT("charged", bulk->n_charged[CHARGED_YES]),
               LOG_INT("charged_maybe", bulk->n_charged[CHARGED_MAYBE]),
-              LOG_INT("ms", bulk->ended_ms - bulk->started_ms));
+              LOG_INT("ms", now_ms(bulk->owner) - bulk->started_ms));
 }
 
 static void end_bulk(struct bulk *bulk)
@@ -68,7 +68,7 @@ static void end_bulk(struct bulk *bulk)
     timer_disarm(&bulks->engine->timers, &bulk->watch);
     DL_DELETE(bulks->running, bulk);
     bulks->n_running--;
-    log_ended(bulk);
+    log_bulk(bulk, "bulk_finished");
     bulk_keep(bulk);
 }
 
@@ -141,6 +141,15 @@ void bulk_hide(struct bulk *bulk)
     bulk->is_known = false;
 }
 
+/* The time of the start, later than that of the last one. */
+static int64_t next_run(struct bulks *bulks)
+{
+    int64_t now_wall_ms = bulks->engine->clock.wall_ms;
+
+    bulks->last_run = now_wall_ms > bulks->last_run ? now_wall_ms : bulks->last_run + 1;
+    return bulks->last_run;
+}
+
 /* Takes the list. */
 static struct bulk *bulk_new(struct bulks *bulks, struct bulk_list *list)
 {
@@ -150,6 +159,7 @@ static struct bulk *bulk_new(struct bulks *bulks, struct bulk_list *list)
     bulk->list = list;
     memcpy(bulk->id, list->id, sizeof bulk->id);
     snprintf(bulk->account, sizeof bulk->account, "%s", list->account);
+    bulk->run = next_run(bulks);
     bulk->is_async = list->is_async;
     bulk->records = TAKE(list->records);
     bulk->n = list->n;
@@ -177,21 +187,21 @@ void bulk_free(struct bulk *bulk)
         bulks->n_running--;
     }
     timer_disarm(&bulks->engine->timers, &bulk->watch);
-    for (size_t i = 0; i < bulk->n; i++) {
-        result_unref(bulk->records[i].held);
-        if (bulk->list)
-            free(bulk->records[i].detail);
-    }
+    bulk_drop_held(bulk);
+    for (size_t i = 0; bulk->list && i < bulk->n; i++)
+        free(bulk->records[i].detail);
     free(bulk->records);
     free(bulk->ended);
     bulk_list_free(bulk->list);
     arena_free(&bulk->texts);
+    arena_free(&bulk->lent);
     free(bulk);
 }
 
 /* Its last reader has left: what was submitted continues as lookups without a caller. */
 static void drop(struct bulk *bulk)
 {
+    log_bulk(bulk, "bulk_dropped");
     bulk->is_dropped = true;
     bulk_abandon(bulk, TASK_ENDED, INT64_MAX, ERR_CANCELLED);
     bulk_free(bulk);
@@ -223,8 +233,6 @@ static void close_reader(struct bulk_reader *reader)
         bulk_release(bulk);
     else if (!bulk->is_async && !bulk->is_promised)
         drop(bulk);
-    else
-        bulk_changed(bulk); /* without a reader, nothing stalls it */
 }
 
 static void run_close(struct message *message)
@@ -239,28 +247,40 @@ void bulk_close(struct engine *engine, struct bulk_reader *reader)
 
 /* ---- opening ---- */
 
-static size_t count_running(const struct bulks *bulks, const char *account)
+/* Returns the number of ended bulks that are being read, of one account or of all (NULL). */
+static size_t count_read(const struct bulks *bulks, const char *account)
 {
     const struct bulk *bulk;
     size_t n = 0;
+
+    DL_FOREACH (bulks->kept, bulk)
+        n += bulk->readers && (!account || strcmp(bulk->account, account) == 0);
+    return n;
+}
+
+static size_t count_of(const struct bulks *bulks, const char *account)
+{
+    const struct bulk *bulk;
+    size_t n = count_read(bulks, account);
 
     DL_FOREACH (bulks->running, bulk)
         n += strcmp(bulk->account, account) == 0;
     return n;
 }
 
-/* Returns ERR_OK if another bulk of the account may run. */
+/* Returns ERR_OK if another bulk of the account may run. Those that have ended count as long as
+ * they are read, since they need the memory. */
 static enum err check_limits(const struct bulks *bulks, struct bulk_open_call *open)
 {
     size_t max = bulks->options.max, max_own = max / 4 ? max / 4 : 1;
-    bool is_full = bulks->n_running >= max;
+    bool is_full = bulks->n_running + count_read(bulks, NULL) >= max;
 
     if (bulks->is_draining)
         return ERR_DRAINING;
-    if (!is_full && count_running(bulks, open->list->account) < max_own)
+    if (!is_full && count_of(bulks, open->list->account) < max_own)
         return ERR_OK;
     open->detail = is_full ? TOO_MANY_DETAIL : TOO_MANY_OWN_DETAIL;
-    open->retry_after_s = bulks_free_s(bulks);
+    open->retry_after_s = bulks_retry_after_s(bulks);
     return ERR_OVERLOADED;
 }
 
@@ -269,7 +289,7 @@ static enum err check_limits(const struct bulks *bulks, struct bulk_open_call *o
 static enum err open_list(struct bulks *bulks, struct bulk_open_call *open, struct bulk **ret_bulk)
 {
     struct bulk *bulk = find(bulks, open->list->id);
-    bool joins = bulk && !bulk->is_over && !bulk->stop;
+    bool joins = bulk && !bulk->is_over && !bulk->stopped_by;
     enum err err = joins ? ERR_OK : check_limits(bulks, open);
 
     if (!err && joins) {
@@ -293,6 +313,14 @@ static enum err open_known(const struct bulks *bulks, const struct bulk_open_cal
     return *ret_bulk && strcmp((*ret_bulk)->account, open->account) == 0 ? ERR_OK : ERR_NOT_FOUND;
 }
 
+/* Returns how many results the reader has read of this bulk. */
+static size_t read_before(const struct bulk *bulk, const struct bulk_open_call *open)
+{
+    bool is_this_run = open->run == 0 || open->run == bulk->run;
+
+    return is_this_run && open->after <= bulk->n_ended ? open->after : 0;
+}
+
 void bulk_open(struct engine *engine, struct engine_call *call)
 {
     struct bulk_open_call *open = container_of(call, struct bulk_open_call, call);
@@ -303,6 +331,7 @@ void bulk_open(struct engine *engine, struct engine_call *call)
     if (!open->err) {
         open->reader = reader_new(bulk);
         open->progress = bulk_progress_of(bulk);
+        open->after = read_before(bulk, open);
         if (!bulk->is_over)
             bulk_changed(bulk);
     }
@@ -316,11 +345,11 @@ void bulk_cancel(struct engine *engine, struct engine_call *call)
     bool is_running = bulk && !bulk->is_over && strcmp(bulk->account, cancel->account) == 0;
 
     cancel->err = is_running ? ERR_OK : ERR_NOT_FOUND;
-    if (is_running && !bulk->stop) {
+    if (is_running && !bulk->stopped_by) {
         bulk->state = BULK_CANCELLED;
-        bulk->stop = ERR_CANCELLED_LOOKUP;
+        bulk->stopped_by = ERR_CANCELLED_LOOKUP;
         bulk_stop_waiting(bulk);
-        bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, bulk->stop);
+        bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, bulk->stopped_by);
     }
     engine_call_return(call);
 }
@@ -347,7 +376,10 @@ static void free_all(struct bulk *list)
             DL_DELETE(bulk->readers, reader);
             bulk_reader_free(reader);
         }
-        drop(bulk);
+        if (bulk->is_over)
+            bulk_free(bulk);
+        else
+            drop(bulk);
     }
 }
 
@@ -368,8 +400,8 @@ void bulks_drain(struct bulks *bulks)
 
     bulks->is_draining = true;
     DL_FOREACH (bulks->running, bulk) {
-        if (!bulk->stop)
-            bulk->stop = ERR_DRAINING;
+        if (!bulk->stopped_by)
+            bulk->stopped_by = ERR_DRAINING;
         bulk_stop_waiting(bulk);
     }
 }
@@ -377,31 +409,4 @@ void bulks_drain(struct bulks *bulks)
 size_t bulks_count(const struct bulks *bulks)
 {
     return bulks->n_running;
-}
-
-static void forget(struct bulk *list, const unsigned char *key, const char *domain)
-{
-    struct bulk *bulk;
-    struct bulk_reader *reader;
-
-    DL_FOREACH (list, bulk) {
-        for (size_t i = 0; bulk->n_held && i < bulk->n; i++) {
-            struct bulk_record *record = &bulk->records[i];
-            if (!record->held || (key ? memcmp(record->key, key, HASH_SIZE) != 0
-                                      : strcmp(record->domain, domain) != 0))
-                continue;
-            result_unref(TAKE(record->held));
-            bulk->n_held--;
-        }
-        DL_FOREACH (bulk->readers, reader)
-            bulk_reader_forget(reader, key, domain);
-    }
-}
-
-void bulks_forget(void *arg, const unsigned char *key, const char *domain)
-{
-    const struct bulks *bulks = arg;
-
-    forget(bulks->running, key, domain);
-    forget(bulks->kept, key, domain);
 }

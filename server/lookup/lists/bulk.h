@@ -3,9 +3,10 @@
  *
  * A worker fills a struct bulk_list and opens it with bulk_open(). The engine looks up its entries
  * in a window, so that other callers do not notice it, and remembers in which order they end.
- * Workers read the results through readers, in portions, by pulling: bulk_pull() returns when there
- * is something to read. A reader that does not pull stops the spending (BULK_UNREAD_MAX), unless
- * the bulk is `async`.
+ * An expired result that may be served ends its entry, and is not refreshed: a list spends only
+ * what `charged` says. Workers read the results through readers, in portions, by pulling:
+ * bulk_pull() returns when there is something to read. A reader that does not pull stops the
+ * spending (BULK_UNREAD_MAX), unless the bulk is `async`.
  *
  * A bulk ends when each entry has ended. It is dropped with its last reader, unless it was promised
  * (a reader was asked to come back) or is `async`; what has been submitted then ends as lookups
@@ -87,11 +88,15 @@ enum bulk_state { BULK_RUNNING, BULK_ENDED, BULK_CANCELLED };
 
 struct bulk_progress {
     char id[ID_TEXT];
+    int64_t run; /* differs from that of each other run with this id, also before a restart; > 0 */
     enum bulk_state state;
     size_t total, unique; /* entries; distinct questions and rejected entries */
     size_t done, ok, failed;
     size_t charged_yes, charged_maybe;
-    enum err waiting_for;                   /* the condition that it waits for; ERR_OK = none */
+    /* The condition that it waits for, or ERR_CIRCUIT_OPEN because the upstream has asked to slow
+     * down; ERR_OK = none. A wait for slots, which single lookups may use, or for reads of earlier
+     * results is no condition, and has no limit. */
+    enum err waiting_for;
     bool is_drained;                        /* the shutdown has ended entries */
     bool has_lookups;                       /* it has started or joined one */
     int64_t started_wall_ms, ended_wall_ms; /* 0 = not ended */
@@ -135,6 +140,10 @@ struct bulk_open_call {
     struct bulk_list *list; /* taken; NULL = none */
     char id[ID_TEXT];       /* without a list */
     char account[ACCOUNT_NAME_MAX + 1];
+    /* Of a reader that continues: the run whose results it has read, 0 = it does not know, and how
+     * many, in the order in which the entries ended. The order is that of one run. */
+    int64_t run;
+    size_t after; /* returns where it continues: 0 in another run, or if fewer have ended */
     /* Results: */
     enum err err;               /* ERR_NOT_FOUND, ERR_OVERLOADED, ERR_DRAINING */
     const char *detail;         /* static; NULL = none */
@@ -160,11 +169,14 @@ struct bulk_pull_call {
     int64_t until_ms; /* monotonic; INT64_MAX = no limit */
     bool wants_progress; /* return also for progress alone */
     bool closes_open; /* at `until_ms`, end the reader's view: each entry that is open is returned
-                         as ERR_STILL_PROCESSING, over as many pulls as needed; promised */
+                         as ERR_STILL_PROCESSING, after the others, over as many pulls as needed;
+                         promised. These are no results: a reader that continues later does not
+                         count them, since the entries end in another order */
     bool promises;    /* at `until_ms`, the caller asks its client to come back */
     /* Results: */
-    bool is_late;                  /* `until_ms` is over */
-    bool is_last;                  /* there are no results after these */
+    bool is_late;   /* `until_ms` is over */
+    bool is_last;   /* there are no results after these */
+    bool is_closed; /* the reader was closed, or the engine ends: it may not be used again */
     struct bulk_progress progress; /* of a closed view: as it was then, with the charges of all its
                                       results, so that they can be added up */
     size_t n;

@@ -5,6 +5,7 @@
  * the store: then the pull waits for it, at most FETCH_MS. */
 #include "base/mem.h"
 #include "lookup/lists/bulk_state.h"
+#include "lookup/lookups.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -75,8 +76,7 @@ static bool fill(struct bulk_reader *reader, size_t index, struct bulk_result *r
     } else if (record->err) {
         result->detail = record->detail ? xstrdup(record->detail) : NULL;
     } else if (record->held) {
-        result->result = TAKE(record->held);
-        bulk->n_held--;
+        result->result = bulk_take_held(bulk, index);
     } else {
         const struct result *cached = cache_find(engine_of(reader)->results.cache, record->key);
         if (!cached)
@@ -190,11 +190,6 @@ static void return_results(struct bulk_reader *reader, size_t n_ready)
         return_pull(reader);
 }
 
-static enum charged charged_so_far(const struct bulk_lookup *lookup)
-{
-    return lookup->phase < TASK_SUBMITTING || !lookup->may_pay ? CHARGED_NO : CHARGED_MAYBE;
-}
-
 /* From now on the reader sees the bulk as it is at this instant. */
 static void close_view(struct bulk_reader *reader)
 {
@@ -203,6 +198,7 @@ static void close_view(struct bulk_reader *reader)
     const struct bulk_lookup *lookup;
     size_t n = bulk->n_ended;
 
+    view->n_ended = n;
     view->progress = bulk_progress_of(bulk);
     view->order = xcalloc(bulk->n, sizeof *view->order);
     view->open = xcalloc(bulk->n, 1);
@@ -214,7 +210,7 @@ static void close_view(struct bulk_reader *reader)
         view->order[n++] = (uint32_t)i;
     }
     DL_FOREACH (bulk->lookups, lookup) {
-        enum charged charged = charged_so_far(lookup);
+        enum charged charged = lookups_charged(&lookup->request);
         view->open[lookup->index] = (unsigned char)(1 + charged);
         view->progress.charged_maybe += charged == CHARGED_MAYBE;
     }
@@ -271,14 +267,15 @@ void bulk_reader_look(struct bulk_reader *reader)
         timer_arm(&engine_of(reader)->timers, &reader->timer, due_ms, time_is_over);
 }
 
-/* What lies before the pull is read, so more may be paid for. */
+/* What lies before the pull is read, so more may be paid for, and nothing is held for it. */
 static void note_read(struct bulk_reader *reader)
 {
     struct bulk *bulk = reader->bulk;
-    size_t n = reader->pull->after < bulk->n_ended ? reader->pull->after : bulk->n_ended;
+    size_t n_ended = reader->view ? reader->view->n_ended : bulk->n_ended;
+    size_t n = reader->pull->after < n_ended ? reader->pull->after : n_ended;
 
-    if (reader->pull->order == BULK_AS_ENDED && n > bulk->n_read)
-        bulk->n_read = n;
+    for (; reader->pull->order == BULK_AS_ENDED && bulk->n_read < n; bulk->n_read++)
+        result_unref(bulk_take_held(bulk, bulk->ended[bulk->n_read]));
     if (!bulk->is_over)
         bulk_wake(bulk);
 }
@@ -290,7 +287,7 @@ void bulk_pull(struct engine *engine, struct engine_call *call)
 
     (void)engine;
     pull->n = 0;
-    pull->is_last = false;
+    pull->is_last = pull->is_closed = false;
     reader->pull = pull;
     note_read(reader);
     bulk_reader_look(reader);
@@ -312,6 +309,7 @@ void bulk_reader_return(struct bulk_reader *reader)
     }
     pull->n = 0;
     pull->is_last = false;
+    pull->is_closed = true;
     return_pull(reader);
 }
 
@@ -333,8 +331,7 @@ void bulk_reader_forget(struct bulk_reader *reader, const unsigned char *key, co
     for (size_t i = 0; reader->fetch && i < pull->n; i++) {
         struct bulk_result *result = &pull->results[i];
         const struct bulk_record *record = &reader->bulk->records[result->index];
-        if (!result->result ||
-            (key ? memcmp(record->key, key, HASH_SIZE) != 0 : strcmp(record->domain, domain) != 0))
+        if (!result->result || !bulk_record_is_of(record, key, domain))
             continue;
         result_unref(TAKE(result->result));
         fail(result, ERR_NOT_CACHED, GONE_DETAIL);

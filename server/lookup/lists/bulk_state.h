@@ -4,7 +4,9 @@
  *     bulk_list.c     the list, its id, equal questions (any thread)
  *     bulk.c          the calls: open, cancel, close; the end of a bulk
  *     bulk_kept.c     ended bulks: for how long, in how much memory
- *     bulk_window.c   which entry starts next, what ends it, conditions and credits
+ *     bulk_held.c     results that no reader has read yet; deletions
+ *     bulk_window.c   which entry starts next, conditions and credits
+ *     bulk_ending.c   how an entry ends
  *     bulk_results.c  pulls
  *     bulk_progress.c counts, estimates
  *
@@ -32,16 +34,17 @@ enum record_state {
     RECORD_ENDED,
 };
 
-/* An entry, in memory of its bulk from the first to the last. Strings are the list's, and from
- * bulk_compact() on the bulk's. */
+/* An entry, in memory of its bulk from the first to the last. Strings are the list's, and from the
+ * end on in bulk.texts. */
 struct bulk_record {
     const char *input, *tracking_id;
     const char *domain;        /* of the question; NULL = the entry is rejected */
     const struct result *held; /* owned: its result, until a reader has read it */
-    char *detail;              /* of a failure; on the heap until bulk_compact(); NULL = none */
+    char *detail;              /* of a failure; on the heap until the end; NULL = none */
     unsigned char key[HASH_SIZE];
     uint32_t next_same; /* index of the next equal entry; 0 = none */
     uint16_t err;       /* enum err */
+    uint16_t held_at;   /* place in bulk.held */
     uint8_t state, outcome, charged;
 };
 
@@ -53,6 +56,7 @@ struct bulk_lookup {
     enum task_phase phase; /* TASK_IDLE: it waits for the store, or has not moved */
     bool may_pay;
     bool is_trying;     /* whether the condition is over */
+    bool is_ahead;      /* it only finds what is known, while the bulk waits */
     enum err ends_with; /* how the entry ends if the request is abandoned */
     int64_t started_ms;
     struct bulk_lookup *prev, *next;
@@ -61,24 +65,25 @@ struct bulk_lookup {
 /* What the submits of a bulk wait for. */
 struct bulk_wait {
     enum err condition; /* that an entry has met; ERR_OK = none */
-    bool is_waiting;    /* for that, or with what is queued, */
-    int64_t since_ms;   /* since then */
+    bool is_waiting;    /* for that, or for what blocks the queue */
+    int64_t since_ms;   /* when it began to wait */
     int64_t retry_ms;   /* when one entry tries again */
     int retries;
-    bool is_trying; /* that entry is with the engine */
-    bool is_over;   /* it took too long: entries end with the condition */
+    bool is_trying;    /* that entry is with the engine */
+    bool has_given_up; /* it took too long: entries end with the condition */
 };
 
 struct bulk {
     struct bulks *owner;
-    struct bulk_list *list; /* NULL after bulk_compact() */
+    struct bulk_list *list; /* NULL after the end */
     char id[ID_TEXT];
     char account[ACCOUNT_NAME_MAX + 1];
+    int64_t run;
     enum bulk_state state;
-    enum err stop;   /* entries that have no lookup end so; ERR_OK = it runs */
-    bool is_over;    /* all entries have ended, and that was noticed */
-    bool is_dropped; /* no reader is left, and its requests end without a trace */
-    bool is_known;   /* it can be found by its id */
+    enum err stopped_by; /* entries that have no lookup end so; ERR_OK = it runs */
+    bool is_over;        /* all entries have ended, and that was noticed */
+    bool is_dropped;     /* no reader is left, and its requests end without a trace */
+    bool is_known;       /* it can be found by its id */
     bool is_async, is_promised;
     bool has_changed; /* since its readers were looked at */
     bool has_lookups; /* a request of it has started or joined one */
@@ -87,11 +92,16 @@ struct bulk {
     uint32_t *ended; /* indexes, in the order in which the entries ended */
     size_t n, n_unique, n_ended, n_ok;
     size_t n_charged[CHARGED_MAYBE + 1];
+    uint32_t *held; /* indexes, BULK_UNREAD_MAX of them; NULL = there was none yet */
     size_t n_held;
-    size_t n_read;      /* of `ended`, by the reader that has read most */
-    size_t first;       /* no entry before it waits */
-    struct arena texts; /* after bulk_compact() */
-    size_t bytes;       /* the same: its memory */
+    size_t n_read; /* of `ended`, by the reader that has read most */
+    size_t first;  /* no entry before it waits */
+    size_t ahead;  /* entries before it were looked for in this wait */
+    /* After the end: */
+    struct arena texts; /* the strings */
+    struct arena lent;  /* the list's strings, which its readers still have */
+    size_t kept_bytes;  /* its memory without `lent`, */
+    size_t bytes;       /* and now; counted in bulks.kept_bytes */
 
     struct bulk_lookup *lookups;
     size_t n_idle, n_unsent; /* of those: with that phase; queued or submitting */
@@ -113,6 +123,7 @@ struct bulk {
 struct bulk_view {
     struct bulk_progress progress; /* then; `charged_maybe` counts what is open, too */
     uint32_t *order;               /* all entries: those that had ended, then the others */
+    size_t n_ended;                /* those that had ended */
     unsigned char *open;           /* by index: 0 = it had ended, else 1 + enum charged so far */
 };
 
@@ -134,6 +145,7 @@ struct bulks {
     struct bulk *by_id;
     struct bulk *running, *kept; /* kept: ended, the oldest first */
     size_t n_running;
+    int64_t last_run;
     size_t kept_bytes;
     struct timer work, expiry;
     bool is_draining;
@@ -158,20 +170,44 @@ void bulk_keep(struct bulk *bulk);    /* all its entries have ended */
 void bulk_release(struct bulk *bulk); /* its last reader was closed after the end */
 void bulk_unkeep(struct bulk *bulk);  /* before it is freed */
 
+/* ---- bulk_held.c ---- */
+
+/* Holds the result of an entry that ends, unless there are too many, or the bulk is `async`. */
+void bulk_hold(struct bulk *bulk, size_t index, const struct result *result);
+/* Returns the result that is held of an entry, and its reference; NULL = none. */
+const struct result *bulk_take_held(struct bulk *bulk, size_t index);
+void bulk_drop_held(struct bulk *bulk); /* all of them */
+/* Returns whether the entry has the question (`key`), or the domain; the other argument is NULL. */
+bool bulk_record_is_of(const struct bulk_record *record, const unsigned char *key,
+                       const char *domain);
+
 /* ---- bulk_window.c ---- */
 
 #define BULK_STARTS_MAX  256              /* entries that start in an iteration, over all bulks */
-#define BULK_RECALLS_MAX 256              /* requests of a bulk that wait for the store */
+#define BULK_RECALLS_MAX 64               /* requests of all bulks that wait for the store */
 #define BULK_WAIT_MAX_MS INT64_C(3600000) /* for a condition */
 
 /* Starts the next entry. Returns false if none may start now. */
 bool bulk_start_next(struct bulk *bulk);
-/* Ends all entries without a request with bulk->stop. */
-void bulk_stop_waiting(struct bulk *bulk);
 /* Abandons the requests up to that phase that started until then; their entries end so. */
 void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with);
+/* Returns how many lookups more its own limit permits; SIZE_MAX = no limit. It must run. */
+size_t bulk_credits_left(const struct bulk *bulk);
 /* Returns what keeps the bulk from submitting; ERR_OK = nothing. */
 enum err bulk_waits_for(const struct bulk *bulk);
+
+/* ---- bulk_ending.c ---- */
+
+/* Ends the entry of a request that has ended. */
+void bulk_end_entry(const struct bulk_lookup *lookup, const struct outcome *outcome);
+/* Ends an entry without a question. */
+void bulk_reject(struct bulk *bulk, size_t index);
+/* End an entry, and all entries without a request, with bulk->stopped_by. */
+void bulk_stop_entry(struct bulk *bulk, size_t index);
+void bulk_stop_waiting(struct bulk *bulk);
+/* Returns what the bulk pays, or may pay, for a request that ended so: only the request that has
+ * started a lookup pays for it. */
+enum charged bulk_charged_of(const struct outcome *outcome);
 
 /* ---- bulk_results.c ---- */
 
@@ -187,6 +223,6 @@ void bulk_reader_forget(struct bulk_reader *reader, const unsigned char *key, co
 
 struct bulk_progress bulk_progress_of(const struct bulk *bulk);
 /* Returns the estimated time until the first of the running bulks ends, in seconds. */
-int bulks_free_s(const struct bulks *bulks);
+int bulks_retry_after_s(const struct bulks *bulks);
 
 #endif

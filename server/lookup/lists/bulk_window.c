@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* bulk_window.c - which entry of a bulk starts next, and how it ends.
+/* bulk_window.c - which entry of a bulk starts next, and what it waits for.
  *
  * Entries start in the order of the list. At most options.window of their lookups are not accepted
  * by the upstream yet; the batcher limits what is unread after that. An entry that meets a passing
- * condition waits again, and so does the bulk: one entry at a time tries whether it is over. */
+ * condition waits again, and so does the bulk: one entry at a time tries whether it is over.
+ *
+ * Known results do not wait. While nothing may be paid for, because of a condition or the credits,
+ * the entries ahead are looked for once each, with requests that start no lookup. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/metrics.h"
 #include "lookup/lists/bulk_state.h"
 
 #include <stdlib.h>
@@ -26,67 +28,6 @@ static int64_t now_ms(const struct bulk *bulk)
     return engine_of(bulk)->clock.now_ms;
 }
 
-/* ---- the end of an entry ---- */
-
-struct ending {
-    enum bulk_outcome outcome;
-    enum charged charged;
-    enum err err;
-    const struct result *result; /* borrowed; NULL if `err` is set */
-    const char *detail;          /* borrowed; NULL = none */
-};
-
-static void end_one(struct bulk *bulk, size_t index, const struct ending *ending)
-{
-    struct bulk_record *record = &bulk->records[index];
-
-    record->state = RECORD_ENDED;
-    record->outcome = (uint8_t)ending->outcome;
-    record->charged = (uint8_t)ending->charged;
-    record->err = (uint16_t)ending->err;
-    if (ending->err && ending->detail)
-        record->detail = xstrdup(ending->detail);
-    if (!ending->err && !bulk->is_async && bulk->n_held < BULK_UNREAD_MAX) {
-        record->held = result_ref(ending->result);
-        bulk->n_held++;
-    }
-    bulk->ended[bulk->n_ended++] = (uint32_t)index;
-    bulk->n_ok += !ending->err;
-    bulk->n_charged[ending->charged]++;
-    metrics_add(&metrics_mine()->bulk_entries[ending->outcome], 1);
-}
-
-/* Ends an entry, and those that repeat it. */
-static void end_entry(struct bulk *bulk, size_t index, struct ending ending)
-{
-    end_one(bulk, index, &ending);
-    ending.outcome = BULK_DUPLICATE;
-    ending.charged = CHARGED_NO;
-    while ((index = bulk->records[index].next_same))
-        end_one(bulk, index, &ending);
-    bulk_changed(bulk);
-}
-
-static void reject(struct bulk *bulk, size_t index, enum err err, const char *detail)
-{
-    end_entry(bulk, index, (struct ending){BULK_REJECTED, CHARGED_NO, err, NULL, detail});
-}
-
-void bulk_stop_waiting(struct bulk *bulk)
-{
-    for (; bulk->first < bulk->n; bulk->first++) {
-        const struct bulk_record *record = &bulk->records[bulk->first];
-        if (record->state != RECORD_WAITING)
-            continue;
-        if (record->domain)
-            end_entry(bulk, bulk->first,
-                      (struct ending){BULK_FAILED, CHARGED_NO, bulk->stop, NULL, NULL});
-        else
-            reject(bulk, bulk->first, bulk->list->entries[bulk->first].err,
-                   bulk->list->entries[bulk->first].detail);
-    }
-}
-
 /* ---- conditions ---- */
 
 static bool is_condition(enum err err)
@@ -98,14 +39,9 @@ static bool is_condition(enum err err)
 /* Returns what blocks requests that are queued already. */
 static enum err blocked_by(const struct bulk *bulk)
 {
-    enum err stopped_by;
+    enum err err = batcher_blocked_by(engine_of(bulk)->batcher);
 
-    if (bulk->n_idle + bulk->n_unsent == 0)
-        return ERR_OK;
-    if (!journal_state(engine_of(bulk)->journal).is_usable)
-        return ERR_STORAGE_UNAVAILABLE;
-    stopped_by = batcher_stats(engine_of(bulk)->batcher).stopped_by;
-    return is_condition(stopped_by) ? stopped_by : ERR_OK;
+    return bulk->n_idle + bulk->n_unsent && is_condition(err) ? err : ERR_OK;
 }
 
 enum err bulk_waits_for(const struct bulk *bulk)
@@ -122,14 +58,24 @@ static void end_late(struct bulk *bulk, enum err condition)
     int64_t late_ms = now_ms(bulk) - BULK_WAIT_MAX_MS;
 
     if (condition && wait->since_ms <= late_ms) {
-        wait->is_over = true;
+        wait->has_given_up = true;
         wait->condition = ERR_OK;
         bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, condition);
     }
     bulk_abandon(bulk, TASK_IDLE, late_ms, ERR_STORAGE_UNAVAILABLE);
 }
 
-/* Looks now and then at what blocks the bulk. */
+/* No-op if it waits already. */
+static void begin_wait(struct bulk *bulk)
+{
+    if (bulk->wait.is_waiting)
+        return;
+    bulk->wait.is_waiting = true;
+    bulk->wait.since_ms = now_ms(bulk);
+    bulk->ahead = 0;
+}
+
+/* Runs every WATCH_MS, and when the next entry may try: looks at what blocks the bulk. */
 static void watch(struct timer *timer)
 {
     struct bulk *bulk = container_of(timer, struct bulk, watch);
@@ -137,9 +83,10 @@ static void watch(struct timer *timer)
     enum err condition = bulk_waits_for(bulk);
 
     timer_arm(&engine_of(bulk)->timers, timer, now_ms(bulk) + WATCH_MS, watch);
-    if (!wait->is_waiting)
-        wait->since_ms = now_ms(bulk);
-    wait->is_waiting = condition || wait->is_over;
+    if (condition || wait->has_given_up)
+        begin_wait(bulk);
+    else
+        wait->is_waiting = false;
     end_late(bulk, condition);
     bulk_changed(bulk);
 }
@@ -153,24 +100,29 @@ static int64_t retry_after_ms(const struct bulk_wait *wait, int advice_s)
     return (s < RETRY_MIN_S ? RETRY_MIN_S : s > RETRY_MAX_S ? RETRY_MAX_S : s) * INT64_C(1000);
 }
 
-/* The entry waits again, as the first one if it was. */
-static void put_back(const struct bulk_lookup *lookup, const struct outcome *outcome)
+/* Puts the entry back among those that wait: it is the first of them again if it was. */
+static void put_back(struct bulk *bulk, size_t index)
 {
-    struct bulk *bulk = lookup->bulk;
-    struct bulk_wait *wait = &bulk->wait;
-    size_t index = lookup->index;
-
     bulk->records[index].state = RECORD_WAITING;
     if (index < bulk->first)
         bulk->first = index;
+    bulk_changed(bulk);
+}
+
+/* The entry has met a condition, so the bulk waits. */
+static void wait_for_condition(const struct bulk_lookup *lookup, const struct outcome *outcome)
+{
+    struct bulk *bulk = lookup->bulk;
+    struct bulk_wait *wait = &bulk->wait;
+
+    if (lookup->is_ahead && wait->condition)
+        return; /* another entry tries */
     if (!wait->condition || lookup->is_trying) {
         wait->retry_ms = now_ms(bulk) + retry_after_ms(wait, outcome->retry_after_s);
         wait->retries++;
     }
     wait->condition = outcome->err;
-    if (!wait->is_waiting)
-        wait->since_ms = now_ms(bulk);
-    wait->is_waiting = true;
+    begin_wait(bulk);
     timer_arm(&engine_of(bulk)->timers, &bulk->watch, wait->retry_ms, watch);
 }
 
@@ -204,84 +156,44 @@ static void set_phase(struct bulk_lookup *lookup, enum task_phase phase)
     lookup->phase = phase;
 }
 
-/* One that is queued got past the condition; one that the upstream has accepted proves that submits
- * work. */
+static void set_may_pay(struct bulk_lookup *lookup, bool may_pay)
+{
+    lookup->bulk->n_may_pay += may_pay;
+    lookup->bulk->n_may_pay -= lookup->may_pay;
+    lookup->may_pay = may_pay;
+}
+
+/* Follows the lookup of an entry. If another caller has started it, the entry pays nothing. Once
+ * there is a lookup, the condition has passed; once the upstream has accepted one, submits work. */
 static void lookup_has_moved(struct lookup_request *request, enum task_phase phase)
 {
     struct bulk_lookup *lookup = container_of(request, struct bulk_lookup, request);
     struct bulk *bulk = lookup->bulk;
 
     set_phase(lookup, phase);
+    if (request->collapsed)
+        set_may_pay(lookup, false);
     if (bulk->is_dropped)
         return;
     bulk->has_lookups = true;
-    if (phase == TASK_QUEUED && lookup->is_trying) {
+    if (lookup->is_trying) {
         lookup->is_trying = bulk->wait.is_trying = false;
         bulk->wait.condition = ERR_OK;
         bulk->wait.retries = 0;
     }
     if (phase == TASK_PROCESSING)
-        bulk->wait.is_waiting = bulk->wait.is_over = false;
+        bulk->wait.is_waiting = bulk->wait.has_given_up = false;
     bulk_changed(bulk);
 }
 
-static void add_timing(struct bulk *bulk, const struct lookup_timing *timing)
+/* Returns whether an entry that was looked for ahead is not known, and has no lookup to join. An
+ * older result, which may be served instead of an error, is served instead of waiting for a
+ * condition. */
+static bool is_unknown_ahead(const struct bulk_lookup *lookup, const struct outcome *outcome)
 {
-    bulk->has_lookups = true;
-    bulk->timing.queue_ms += timing->queue_ms;
-    bulk->timing.submit_ms += timing->submit_ms;
-    bulk->timing.upstream_ms += timing->upstream_ms;
-    bulk->timing.read_ms += timing->read_ms;
-    bulk->n_timed++;
-}
-
-/* Returns what this bulk pays, or may pay, for a request that ended so: only the request that
- * started a lookup pays for it. */
-static enum charged charged_of(const struct outcome *outcome)
-{
-    bool has_started =
-        outcome->disposition == DISPOSITION_MISS && *outcome->lookup_id && !outcome->collapsed;
-
-    return !has_started ? CHARGED_NO : outcome->err ? outcome->charged : CHARGED_YES;
-}
-
-static struct ending ending_of_stored(const struct outcome *outcome)
-{
-    enum bulk_outcome word = outcome->err                                ? BULK_FAILED
-                             : outcome->disposition == DISPOSITION_FRESH ? BULK_HIT
-                                                                         : BULK_STALE;
-
-    return (struct ending){word, CHARGED_NO, outcome->err, outcome->result, outcome->detail};
-}
-
-static struct ending ending_of_failure(const struct bulk_lookup *lookup,
-                                       const struct outcome *outcome)
-{
-    const struct bulk_list *list = lookup->bulk->list;
-    struct ending ending = {BULK_FAILED, charged_of(outcome), outcome->err, NULL, outcome->detail};
-
-    if (outcome->err == ERR_CANCELLED) {
-        ending.err = lookup->ends_with;
-    } else if (outcome->err == ERR_NOT_CACHED) {
-        ending.outcome = BULK_REJECTED;
-        ending.err = list->not_cached ? list->not_cached : ERR_NOT_CACHED;
-        ending.detail = list->not_cached_detail;
-    } else if (outcome->err == ERR_QUOTA_EXCEEDED || outcome->err == ERR_CREDITS_EXHAUSTED) {
-        ending.outcome = BULK_REJECTED;
-    }
-    return ending;
-}
-
-static struct ending ending_of(const struct bulk_lookup *lookup, const struct outcome *outcome)
-{
-    if (outcome->disposition != DISPOSITION_MISS)
-        return ending_of_stored(outcome);
-    if (outcome->err && outcome->fallback)
-        return (struct ending){BULK_STALE, charged_of(outcome), ERR_OK, outcome->fallback, NULL};
-    if (outcome->err)
-        return ending_of_failure(lookup, outcome);
-    return (struct ending){outcome->collapsed ? BULK_JOINED : BULK_LOOKED_UP, charged_of(outcome),
-                           ERR_OK, outcome->result, NULL};
+    return lookup->is_ahead && outcome->disposition == DISPOSITION_MISS && !*outcome->lookup_id &&
+           outcome->err == ERR_CREDITS_EXHAUSTED &&
+           !(outcome->fallback && bulk_waits_for(lookup->bulk));
 }
 
 /* Returns whether the entry waits for a condition to pass. */
@@ -290,21 +202,8 @@ static bool must_wait(const struct bulk_lookup *lookup, const struct outcome *ou
     const struct bulk *bulk = lookup->bulk;
 
     return is_condition(outcome->err) && outcome->disposition == DISPOSITION_MISS &&
-           !outcome->fallback && !charged_of(outcome) && !bulk->stop && !bulk->wait.is_over;
-}
-
-/* Serving an expired result starts its refresh, as elsewhere; not if the request limits what it
- * spends. */
-static void refresh(const struct bulk_lookup *lookup, const struct outcome *outcome)
-{
-    struct engine *engine = engine_of(lookup->bulk);
-    const struct lookup_request *request = &lookup->request;
-
-    if (outcome->disposition == DISPOSITION_STALE_REFRESHING &&
-        lookup->bulk->list->max_credits < 0 && !lookup->bulk->stop &&
-        result_claim_refresh(outcome->result, engine->clock.now_ms))
-        engine_refresh(engine, question_restore(request->question->key, &request->question->parts),
-                       &request->account, outcome->result, engine->clock.wall_ms);
+           !outcome->fallback && !bulk_charged_of(outcome) && !bulk->stopped_by &&
+           !bulk->wait.has_given_up;
 }
 
 static void request_is_done(struct lookup_request *request, const struct outcome *outcome)
@@ -315,18 +214,23 @@ static void request_is_done(struct lookup_request *request, const struct outcome
 
     DL_DELETE(bulk->lookups, lookup);
     set_phase(lookup, TASK_ENDED);
-    bulk->n_may_pay -= lookup->may_pay;
+    set_may_pay(lookup, false);
     if (lookup->is_trying) /* the next entry tries, unless this one has met the condition */
         bulk->wait.is_trying = false;
-    if (!bulk->is_dropped && must_wait(lookup, outcome)) {
-        put_back(lookup, outcome);
-        bulk_changed(bulk);
-    } else if (!bulk->is_dropped) {
-        struct ending ending = ending_of(lookup, outcome);
-        if (*outcome->lookup_id && outcome->err != ERR_CANCELLED)
-            add_timing(bulk, &outcome->timing);
-        refresh(lookup, outcome);
-        end_entry(bulk, index, ending);
+    if (bulk->is_dropped) {
+        bulk_wake(bulk); /* another one may recall more */
+        free(lookup);
+        return;
+    }
+    if (is_unknown_ahead(lookup, outcome) && bulk->stopped_by) {
+        bulk_stop_entry(bulk, index);
+    } else if (is_unknown_ahead(lookup, outcome)) {
+        put_back(bulk, index);
+    } else if (must_wait(lookup, outcome)) {
+        wait_for_condition(lookup, outcome);
+        put_back(bulk, index);
+    } else {
+        bulk_end_entry(lookup, outcome);
     }
     free(lookup);
 }
@@ -336,7 +240,7 @@ static bool must_abandon(const struct bulk_lookup *lookup, enum task_phase last,
     return lookup->phase <= last && lookup->started_ms <= before_ms && !lookup->ends_with;
 }
 
-/* The end of one may end others. */
+/* From the first one again each time: the end of a request may end others. */
 void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with)
 {
     struct bulk_lookup *lookup;
@@ -372,17 +276,28 @@ static bool is_stalled(const struct bulk *bulk)
            !bulk->is_promised && !has_listed_pull(bulk);
 }
 
-/* Returns whether the limit on credits leaves some. */
-static bool has_credit(const struct bulk *bulk)
+size_t bulk_credits_left(const struct bulk *bulk)
 {
     size_t spent = bulk->n_charged[CHARGED_YES] + bulk->n_charged[CHARGED_MAYBE] + bulk->n_may_pay;
+    int64_t max = bulk->list->max_credits;
 
-    return bulk->list->max_credits < 0 || spent < (size_t)bulk->list->max_credits;
+    return max < 0 ? SIZE_MAX : spent < (size_t)max ? (size_t)max - spent : 0;
+}
+
+static bool has_credit(const struct bulk *bulk)
+{
+    return bulk_credits_left(bulk) > 0;
+}
+
+/* Returns whether as many entries of all bulks wait for the store as may. */
+static bool has_recalls(const struct bulk *bulk)
+{
+    return recalls_count_listed(engine_of(bulk)->recalls) >= BULK_RECALLS_MAX;
 }
 
 static bool may_start(const struct bulk *bulk)
 {
-    if (bulk->stop || is_stalled(bulk) || bulk->n_idle >= BULK_RECALLS_MAX ||
+    if (bulk->stopped_by || is_stalled(bulk) || has_recalls(bulk) ||
         bulk->n_idle + bulk->n_unsent >= bulk->owner->options.window)
         return false;
     if (bulk->wait.condition && (bulk->wait.is_trying || now_ms(bulk) < bulk->wait.retry_ms))
@@ -390,14 +305,22 @@ static bool may_start(const struct bulk *bulk)
     return has_credit(bulk) || bulk->n_may_pay == 0;
 }
 
-static void start(struct bulk *bulk, size_t index)
+/* Returns whether entries ahead may be looked for: nothing may be paid for now. */
+static bool may_look_ahead(const struct bulk *bulk)
+{
+    if (bulk->stopped_by || bulk->ahead == bulk->n || is_stalled(bulk) || has_recalls(bulk) ||
+        bulk->list->directives.refresh)
+        return false;
+    return !has_credit(bulk) || bulk_waits_for(bulk);
+}
+
+static struct bulk_lookup *lookup_new(struct bulk *bulk, size_t index)
 {
     const struct bulk_list *list = bulk->list;
     struct bulk_lookup *lookup = xcalloc(1, sizeof *lookup);
 
     lookup->bulk = bulk;
     lookup->index = (uint32_t)index;
-    lookup->may_pay = has_credit(bulk) && !list->directives.only_cached;
     lookup->started_ms = now_ms(bulk);
     lookup->request = (struct lookup_request){
         .question = list->entries[index].question,
@@ -409,28 +332,74 @@ static void start(struct bulk *bulk, size_t index)
         .done = request_is_done,
         .moved = lookup_has_moved,
         .is_listed = true,
-        .never_starts = !has_credit(bulk),
+        .pays_once = list->max_credits >= 0,
     };
-    bulk->records[index].state = RECORD_STARTED;
-    lookup->is_trying = bulk->wait.is_trying = bulk->wait.condition != ERR_OK;
+    return lookup;
+}
+
+static void start(struct bulk *bulk, struct bulk_lookup *lookup)
+{
+    bulk->records[lookup->index].state = RECORD_STARTED;
     bulk->n_idle++;
-    bulk->n_may_pay += lookup->may_pay;
     DL_APPEND(bulk->lookups, lookup);
     if (!timer_armed(&bulk->watch))
         timer_arm(&engine_of(bulk)->timers, &bulk->watch, lookup->started_ms + WATCH_MS, watch);
     engine_lookup_now(engine_of(bulk), &lookup->request);
 }
 
+static void start_first(struct bulk *bulk, size_t index)
+{
+    struct bulk_lookup *lookup = lookup_new(bulk, index);
+
+    lookup->request.never_starts = !has_credit(bulk);
+    set_may_pay(lookup, has_credit(bulk) && !bulk->list->directives.only_cached);
+    lookup->is_trying = bulk->wait.is_trying = bulk->wait.condition != ERR_OK;
+    start(bulk, lookup);
+}
+
+static void start_ahead(struct bulk *bulk, size_t index)
+{
+    struct bulk_lookup *lookup = lookup_new(bulk, index);
+
+    lookup->request.never_starts = lookup->is_ahead = true;
+    start(bulk, lookup);
+}
+
+static void start_or_reject(struct bulk *bulk, size_t index,
+                            void (*start_entry)(struct bulk *bulk, size_t index))
+{
+    if (bulk->records[index].domain)
+        start_entry(bulk, index);
+    else
+        bulk_reject(bulk, index);
+}
+
+/* Returns the first entry that waits, not before `from`; bulk->n = none. */
+static size_t next_waiting(const struct bulk *bulk, size_t from)
+{
+    while (from < bulk->n && bulk->records[from].state != RECORD_WAITING)
+        from++;
+    return from;
+}
+
+static bool look_ahead(struct bulk *bulk)
+{
+    if (!may_look_ahead(bulk))
+        return false;
+    bulk->ahead = next_waiting(bulk, bulk->ahead > bulk->first ? bulk->ahead : bulk->first);
+    if (bulk->ahead == bulk->n)
+        return false;
+    start_or_reject(bulk, bulk->ahead++, start_ahead);
+    return true;
+}
+
 bool bulk_start_next(struct bulk *bulk)
 {
-    while (bulk->first < bulk->n && bulk->records[bulk->first].state != RECORD_WAITING)
-        bulk->first++;
-    if (bulk->first == bulk->n || !may_start(bulk))
+    bulk->first = next_waiting(bulk, bulk->first);
+    if (bulk->first == bulk->n)
         return false;
-    size_t index = bulk->first++;
-    if (bulk->records[index].domain)
-        start(bulk, index);
-    else
-        reject(bulk, index, bulk->list->entries[index].err, bulk->list->entries[index].detail);
+    if (!may_start(bulk))
+        return look_ahead(bulk);
+    start_or_reject(bulk, bulk->first++, start_first);
     return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bulks.h - all bulks of the engine, as the engine's own files use them; bulk.h has the calls.
  *
- * Implemented in bulk.c and bulk_kept.c. Engine thread only. */
+ * Implemented in bulk.c and bulk_held.c. Engine thread only. */
 #ifndef LOOKUP_LISTS_BULKS_H
 #define LOOKUP_LISTS_BULKS_H
 
@@ -11,8 +11,9 @@ struct bulks;
 struct engine;
 
 struct bulks_options {
-    size_t max;    /* that run concurrently; a quarter of them, at least one, for one account */
-    size_t window; /* lookups of one bulk that the upstream has not accepted yet */
+    size_t max; /* that run, or have ended and are being read, concurrently; a quarter of them, at
+                   least one, for one account */
+    size_t window;      /* lookups of one bulk that the upstream has not accepted yet */
     int64_t per_1000_s; /* lookups that the upstream takes in 1,000 s, for estimates */
 };
 

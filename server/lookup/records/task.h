@@ -58,6 +58,7 @@ struct task {
     int64_t phase_since_ms;      /* when it entered that */
     struct lookup_timing timing; /* of the phases before; for now, see task_timing() */
     bool is_listed;              /* of a list only: queued apart; see batcher_promote() */
+    bool pays_once; /* its batch is not sent again after an unknown outcome: it could pay twice */
     bool is_abandoned; /* no caller waits for it: see batcher_abandon(); the owner may reset it */
     char tracking_id[ID_TEXT]; /* generated here; the only way to match a result */
     int64_t queued_ms;
