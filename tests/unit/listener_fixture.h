@@ -322,7 +322,8 @@ static inline struct listener_options patient_options(void)
                                      .idle_timeout_ms = 600000,
                                      .interim_ms = 600000,
                                      .heartbeat_ms = 600000,
-                                     .drain_ms = 600000};
+                                     .drain_ms = 600000,
+                                     .stream_drain_ms = 600000};
 }
 
 static inline struct listener *start_on(const char *address, int threads, int max_connections)
