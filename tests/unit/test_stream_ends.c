@@ -6,6 +6,8 @@
 #include "stream_fixture.h"
 #include "tests/support/suite.h"
 
+#include <poll.h>
+
 static struct listener *listener;
 static int fd = -1;
 static struct raw_answer answer;
@@ -229,6 +231,20 @@ TEST(stream_whose_client_stalls_is_not_drained)
 
 #define SHORT_MS 1000
 
+/* The send buffer of the system would take this, and a stream without anything to send has no
+ * timeout. */
+TEST(stream_is_ahead_of_its_client_by_little)
+{
+    struct listener_options options = patient_options();
+
+    options.response_timeout_ms = SHORT_MS;
+    start_and_connect(&options);
+    get_head(fd, GET_STREAM, &answer);
+    let(tap_at(0), run_write, much, (size_t)1 << 20);
+    wait_broken(0);
+    ck_assert_uint_eq(tap_at(0)->n_drained, 0);
+}
+
 /* In HTTP/1.0 only the reset shows the client that the body is not whole. */
 LOOP_TEST(stream_whose_client_stalls_too_long_is_cut, requests)
 {
@@ -280,6 +296,68 @@ LOOP_TEST(stream_whose_client_stalls_is_cut_at_the_end_of_the_drain, requests)
     listener_drain(listener);
     wait_broken(0);
     let(tap_at(0), run_release, NULL, 0);
+    ck_assert(listener_join(listener, 600000));
+}
+
+static void run_write_and_end(struct tap *tap, const char *data, size_t len)
+{
+    stream_write(tap->stream, data, len);
+    stream_end(tap->stream);
+}
+
+/* Reads until so much time has passed: slowly, so that there is more to read. */
+static size_t read_slowly(int64_t for_ms)
+{
+    static char some[4096];
+    struct clock now = clock_real();
+    const int64_t until_ms = now.now_ms + for_ms;
+    size_t all = 0;
+
+    for (; now.now_ms < until_ms; clock_turn(&now)) {
+        ssize_t n = recv(fd, some, sizeof some, 0);
+        ck_assert_int_gt(n, 0);
+        all += (size_t)n;
+        poll(NULL, 0, 1);
+    }
+    return all;
+}
+
+TEST(stream_whose_client_reads_slowly_is_not_cut_by_the_drain)
+{
+    struct listener_options options = patient_options();
+    int error;
+
+    options.drain_ms = SHORT_MS;
+    start_and_connect(&options);
+    get_head(fd, GET_STREAM_10, &answer);
+    let(tap_at(0), run_write_and_end, much, sizeof much);
+    listener_drain(listener);
+    size_t n = read_slowly(3 * SHORT_MS);
+    ck_assert_uint_eq(n + read_to_end(fd, &error), sizeof much);
+    ck_assert_int_eq(error, 0);
+    ck_assert(listener_join(listener, 600000));
+    ck_assert(tap_at(0)->is_complete);
+}
+
+static void run_endlessly(struct tap *tap, const char *data, size_t len)
+{
+    tap->n_more = SIZE_MAX;
+    stream_write(tap->stream, data, len);
+}
+
+/* This one would be read for any time. */
+TEST(stream_whose_client_reads_is_cut_when_the_time_for_streams_is_over)
+{
+    struct listener_options options = patient_options();
+    int error;
+
+    options.drain_ms = options.stream_drain_ms = 1;
+    start_and_connect(&options);
+    get_head(fd, GET_STREAM, &answer);
+    let(tap_at(0), run_endlessly, much, sizeof much);
+    listener_drain(listener);
+    read_to_end(fd, &error);
+    wait_broken(0);
     ck_assert(listener_join(listener, 600000));
 }
 
@@ -368,19 +446,36 @@ static void run_deadline_and_end(struct tap *tap, const char *data, size_t len)
     stream_end(tap->stream);
 }
 
+/* Its client does not read before the deadline of a later stream was due. */
 TEST(stream_that_has_ended_has_no_deadline)
 {
+    int error;
+
     start_patiently();
+    int other = connect_to(listener);
     get_head(fd, GET_STREAM, &answer);
-    let(tap_at(0), run_deadline_and_end, piece, sizeof piece - 1);
-    expect_chunk(fd, piece);
-    expect_last_chunk(fd);
+    let(tap_at(0), run_deadline_and_end, much, sizeof much);
+    get_head(other, GET_STREAM, &answer);
+    let(tap_at(1), run_deadline, NULL, 0);
+    wait_broken(1);
+    ck_assert(!tap_at(0)->is_closed);
+    shutdown(fd, SHUT_WR);
+    ck_assert_uint_gt(read_to_end(fd, &error), sizeof much);
+    ck_assert_int_eq(error, 0);
+    wait_for(&tap_at(0)->is_closed);
+    ck_assert(tap_at(0)->is_complete);
+    close(other);
 }
 
-TEST(stream_breaks_if_too_much_is_written_to_it)
+/* In HTTP/1.0 only the reset shows the client that the body is not whole. */
+LOOP_TEST(stream_breaks_if_too_much_is_written_to_it, requests)
 {
+    int error;
+
     start_patiently();
-    get_head(fd, GET_STREAM, &answer);
+    get_head(fd, requests[_i], &answer);
     let(tap_at(0), run_too_much, much, sizeof much);
     wait_broken(0);
+    read_to_end(fd, &error);
+    ck_assert_int_eq(error, _i ? ECONNRESET : 0);
 }
