@@ -191,7 +191,6 @@ static int start_listener(struct daemon *d)
         .response_timeout_ms = RESPONSE_TIMEOUT_MS,
         .idle_timeout_ms = c->idle_timeout_ms,
         .drain_ms = DRAIN_MS,
-        .stream_drain_ms = c->drain_timeout_ms,
         .head_grace_ms = HEAD_GRACE_MS,
         .interim_ms = INTERIM_MS,
         .idle_ms = notify_turn_ms(&d->lifecycle.watchdog),

@@ -266,7 +266,6 @@ static enum err start_workers(const struct listener_options *options, struct ser
         .response_timeout_ms = options->response_timeout_ms,
         .idle_timeout_ms = options->idle_timeout_ms,
         .drain_ms = options->drain_ms,
-        .stream_drain_ms = options->stream_drain_ms,
         .head_grace_ms = options->head_grace_ms,
         .interim_ms = options->interim_ms,
         .heartbeat_ms = options->heartbeat_ms ? options->heartbeat_ms : STREAM_HEARTBEAT_MS,

@@ -30,7 +30,6 @@ struct listener_options {
     int64_t response_timeout_ms; /* for a client to read its response */
     int64_t idle_timeout_ms;     /* of a connection without a request */
     int64_t drain_ms;            /* maximum time to send responses at shutdown */
-    int64_t stream_drain_ms;     /* the same for streams whose clients read */
     int64_t head_grace_ms;       /* of it, for heads that have begun to arrive, or may soon */
     int64_t interim_ms;          /* before a half-closed client is probed again; at least 1 */
     int64_t heartbeat_ms;        /* of a stream without a byte; 0 = STREAM_HEARTBEAT_MS */
@@ -70,7 +69,8 @@ void listener_drain(struct listener *listener);
 
 /* Waits at most `within_ms` for the workers to end. Returns true once no request is left, or
  * drain_ms have passed for sending the remaining responses; else false. Streams that are read have
- * stream_drain_ms. Parked requests must be answered by their owners. After listener_drain(). */
+ * the stream_drain_ms of the limits. Parked requests must be answered by their owners. After
+ * listener_drain(). */
 bool listener_join(struct listener *listener, int64_t within_ms);
 
 /* Waits without a limit, then frees. After listener_drain(). */

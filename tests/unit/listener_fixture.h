@@ -45,7 +45,8 @@ static struct {
 } fixture = {.lock = PTHREAD_MUTEX_INITIALIZER,
              .changed = PTHREAD_COND_INITIALIZER,
              .service.auth.access = ANONYMOUS_ALL,
-             .service.max_streams = 256};
+             .service.max_streams = 256,
+             .service.limits.stream_drain_ms = 600000};
 
 /* ---- endpoints ---- */
 
@@ -322,8 +323,7 @@ static inline struct listener_options patient_options(void)
                                      .idle_timeout_ms = 600000,
                                      .interim_ms = 600000,
                                      .heartbeat_ms = 600000,
-                                     .drain_ms = 600000,
-                                     .stream_drain_ms = 600000};
+                                     .drain_ms = 600000};
 }
 
 static inline struct listener *start_on(const char *address, int threads, int max_connections)

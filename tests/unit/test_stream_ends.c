@@ -351,7 +351,7 @@ TEST(stream_whose_client_reads_is_cut_when_the_time_for_streams_is_over)
     struct listener_options options = patient_options();
     int error;
 
-    options.drain_ms = options.stream_drain_ms = 1;
+    options.drain_ms = fixture.service.limits.stream_drain_ms = 1;
     start_and_connect(&options);
     get_head(fd, GET_STREAM, &answer);
     let(tap_at(0), run_endlessly, much, sizeof much);

@@ -193,7 +193,7 @@ static void stop_accepting(struct worker *worker)
 {
     worker->stage = WORKER_DRAINING;
     worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
-    worker->streams_until_ms = worker->clock.now_ms + worker->options.stream_drain_ms;
+    worker->streams_until_ms = worker->clock.now_ms + worker->limits.stream_drain_ms;
     worker->heads_until_ms = worker->clock.now_ms + worker->options.head_grace_ms;
     int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
     for (; turns > 0 && accept_connections(worker); turns--)

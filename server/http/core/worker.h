@@ -36,7 +36,6 @@ struct worker_options {
     int64_t response_timeout_ms; /* for a client to read its response */
     int64_t idle_timeout_ms;     /* of a connection without a request */
     int64_t drain_ms;            /* maximum time to send responses at shutdown */
-    int64_t stream_drain_ms;     /* the same for streams whose clients read */
     int64_t head_grace_ms;       /* of it, for heads that have begun to arrive, or may soon */
     int64_t interim_ms;          /* before a half-closed client is probed again; at least 1 */
     int64_t heartbeat_ms;        /* of a stream without a byte */
@@ -61,8 +60,8 @@ void worker_announce_drain(struct worker *worker);
  * for it. The thread ends when no request is left, or when none is parked and drain_ms have passed
  * since then. It waits for parked requests and paused streams without a limit, because their owners
  * still refer to them. A stream whose client takes nothing for drain_ms is cut, at the latest after
- * twice that time, and any other after stream_drain_ms. Other responses have as much time while a
- * stream is open. */
+ * twice that time, and any other after the stream_drain_ms of the limits. Other responses have as
+ * much time while a stream is open. */
 void worker_drain(struct worker *worker);
 
 /* Waits at most `within_ms` for the thread to end. Returns true after freeing the worker, false on
