@@ -266,6 +266,12 @@ static inline void wait_drained(const struct tap *tap, size_t n)
     pthread_mutex_unlock(&fixture.lock);
 }
 
+static inline void wait_broken(size_t i)
+{
+    wait_for(&tap_at(i)->is_closed);
+    ck_assert(!tap_at(i)->is_complete);
+}
+
 /* ---- the client ---- */
 
 static inline void get_head(int fd, const char *request, struct raw_answer *answer)

@@ -95,8 +95,6 @@ static void end_late(struct stream *stream)
     const struct bulk_line line = {
         .outcome = BULK_FAILED, .charged = row->charged, .err = ERR_STILL_PROCESSING};
 
-    if (events->has_ended)
-        return;
     request_set_outcome(stream_request(stream), row->code, NULL, row->charged);
     end(events, &line);
 }

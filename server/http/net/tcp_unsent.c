@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tcp_unsent.c - see tcp_unsent.h. A small SO_SNDBUF would also limit what is on its way, and with
+/* tcp_unsent.c - see tcp_unsent.h. A small SO_SNDBUF would also limit what is in flight, and with
  * it the speed of a client far away. */
 #include "http/net/tcp_unsent.h"
 
