@@ -18,6 +18,7 @@ struct limits reload_limits_of(const struct config *config)
     return (struct limits){
         .wait_ms = config->wait_ms,
         .max_wait_ms = config->max_wait_ms,
+        .stream_drain_ms = config->drain_timeout_ms,
         .freshness = {.stale_while_revalidate_ms = config->stale_while_revalidate_ms,
                       .stale_if_error_ms = config->stale_if_error_ms}};
 }

@@ -68,8 +68,9 @@ void listener_announce_drain(struct listener *listener);
 void listener_drain(struct listener *listener);
 
 /* Waits at most `within_ms` for the workers to end. Returns true once no request is left, or
- * drain_ms have passed for sending the remaining responses; else false. Parked requests must be
- * answered by their owners. After listener_drain(). */
+ * drain_ms have passed for sending the remaining responses; else false. Streams that are read have
+ * the stream_drain_ms of the limits. Parked requests must be answered by their owners. After
+ * listener_drain(). */
 bool listener_join(struct listener *listener, int64_t within_ms);
 
 /* Waits without a limit, then frees. After listener_drain(). */

@@ -78,6 +78,12 @@ def paid(sim):
     return sorted(task["domain"] for task in sim.ledger())
 
 
+def hang_at(sim, domain):
+    """Lets the submit of that domain hang, and create nothing."""
+    sim.say("POST", "/sim/faults", {"on": "submit", "times": -1, "batch_with": domain, "after_creating": False,
+                                    "fault": {"kind": "hang"}})
+
+
 class ListStream(Stream):
     """The response to a list, or about its bulk."""
 

@@ -73,3 +73,27 @@ class Stream:
     def close(self):
         self.response.close()
         self.connection.close()
+
+
+# ---- the events of a single lookup ----
+
+
+def events(daemon, domain, headers=None, **parameters):
+    return Stream(daemon, "GET", daemon.question(domain, format="sse", **parameters), headers)
+
+
+def path_of(stream):
+    """Returns the path of the lookup that the stream names."""
+    return stream.header("Link").split(">")[0].removeprefix("<")
+
+
+def until(stream, phase):
+    """Reads events until that phase."""
+    while (event := stream.event()).data["phase"] != phase:
+        assert event.name == "progress", event
+    return event
+
+
+def by_id(daemon, where, **parameters):
+    query = "&".join(f"{name}={value}" for name, value in {"format": "sse", **parameters}.items())
+    return Stream(daemon, "GET", f"{where}?{query}")

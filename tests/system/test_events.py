@@ -10,27 +10,11 @@ import pytest
 from client_keys import start
 from lists import lines_of, send
 from programs import HOUR_MS
-from streams import Stream
+from streams import Stream, by_id, events, path_of, until
 from waiting import PATIENCE_S, eventually
 
 PROGRESS = ["id", "domain", "phase", "elapsed_s", "expected_s", "timing"]
 PHASES = ["queued", "submitting", "processing", "fetching"]
-
-
-def events(daemon, domain, headers=None, **parameters):
-    return Stream(daemon, "GET", daemon.question(domain, format="sse", **parameters), headers)
-
-
-def path_of(stream):
-    """Returns the path of the lookup that the stream names."""
-    return stream.header("Link").split(">")[0].removeprefix("<")
-
-
-def until(stream, phase):
-    """Reads events until that phase."""
-    while (event := stream.event()).data["phase"] != phase:
-        assert event.name == "progress", event
-    return event
 
 
 def abandoned(daemon):
@@ -190,21 +174,6 @@ def test_last_event_id_end_stops_the_browser(daemon, sim):
     assert [task["domain"] for task in sim.ledger()] == ["milvali.com", "milvali.com"]
 
 
-def test_stream_beyond_the_limit_is_rejected_and_pays_nothing(testbed, sim):
-    daemon = testbed.daemon(sim, "--max-streams", "2", "--batch-size", "2", "--batch-linger", "60s")
-    sim.hold_submits()
-    streams = [events(daemon, domain) for domain in ("one.com", "two.com")]
-    answer = daemon.lookup("three.com", format="sse")
-    answer.problem(503, "overloaded")
-    assert int(answer.header("Retry-After")) >= 1
-    daemon.lookup("three.com", format="ndjson").problem(503, "overloaded")
-    sim.reach(submit=1)
-    sim.release_submits()
-    assert [stream.events()[-1].data["status"] for stream in streams] == [200, 200]
-    eventually(lambda: daemon.lookup("one.com", format="sse").status == 200)
-    assert sorted(task["domain"] for task in sim.ledger()) == ["one.com", "two.com"]
-
-
 def test_preference_for_a_wait_is_named_by_its_stream(testbed, sim):
     daemon = testbed.daemon(sim)
     sim.hold_submits()
@@ -212,31 +181,6 @@ def test_preference_for_a_wait_is_named_by_its_stream(testbed, sim):
         stream = events(daemon, "milvali.com", {"Prefer": prefer})
         assert stream.header("Preference-Applied") == applied
         stream.close()
-
-
-# ---- the access log ----
-
-def test_stream_is_logged_with_its_outcome(testbed, sim):
-    daemon = testbed.daemon(sim)
-    sim.hold_submits()
-    stream = events(daemon, "milvali.com", {"X-Request-Id": "first"})
-    sim.reach(submit=1)
-    left = events(daemon, "milvali.com", {"X-Request-Id": "left"})
-    daemon.await_waiters(2)
-    left.close()
-    eventually(lambda: abandoned(daemon) == 1)
-    sim.release_submits()
-    lookup = path_of(stream).removeprefix("/lookups/")
-    stream.read()
-    assert events(daemon, "milvali.com", {"X-Request-Id": "hit"}).read()
-
-    def line_of(name):
-        return eventually(lambda: next((line for line in daemon.stderr().splitlines() if f" id={name} " in line), None))
-
-    assert f"outcome=looked-up lookup={lookup} charged=yes" in line_of("first")
-    assert "complete=true" in line_of("first")
-    assert f"lookup={lookup}" in line_of("left") and "complete=false" in line_of("left")
-    assert "outcome=hit charged=no" in line_of("hit")
 
 
 # ---- readers that leave ----
@@ -290,11 +234,6 @@ def test_one_line_is_preceded_by_an_empty_line_after_15_s(testbed, sim):
 
 
 # ---- GET /lookups/{id} ----
-
-
-def by_id(daemon, where, **parameters):
-    query = "&".join(f"{name}={value}" for name, value in {"format": "sse", **parameters}.items())
-    return Stream(daemon, "GET", f"{where}?{query}")
 
 
 def test_events_of_a_lookup_url_follow_it_to_its_end(testbed, sim):

@@ -2,7 +2,7 @@
 """test_lists_limits.py - tests what a list may contain, cost and ask for, and what rejects it."""
 import client_keys
 import pytest
-from lists import (body_of, by_index, charged, check_lines, codes, domains, headers_of, lines_of, outcomes, paid, send,
+from lists import (body_of, by_index, charged, check_lines, codes, domains, hang_at, headers_of, lines_of, outcomes, paid, send,
                    stream)
 from waiting import eventually
 
@@ -153,6 +153,35 @@ def test_stream_beyond_the_limit_is_rejected(testbed, sim):
         assert stream(daemon, [f"a{i}.com"]).status == 200
     send(daemon, ["b.com"]).problem(503, "overloaded")
     sim.release_submits()
+
+
+@pytest.mark.parametrize("kind", ["ndjson", "sse"])
+def test_asynchronous_list_beyond_the_limit_on_streams_pays_nothing(testbed, sim, kind):
+    """The list would continue without its client."""
+    daemon = testbed.daemon(sim, "--max-streams", "1")
+    sim.hold_submits()
+    reader = stream(daemon, ["a.com"])
+    problem = send(daemon, domains(120), query=f"?async=1&format={kind}").problem(503, "overloaded")
+    assert problem["charged"] == "no"
+    assert daemon.metric("emailsd_bulks") == 1
+    sim.release_submits()
+    check_lines(reader.lines(), 1)
+    assert daemon.lookup("b.com").status == 200
+    assert paid(sim) == ["a.com", "b.com"]
+
+
+@pytest.mark.parametrize("kind", ["json", "csv"])
+def test_document_needs_no_slot_for_a_stream(testbed, sim, kind):
+    """It has been paid for when it can begin. A stream that does not end has the only slot."""
+    daemon = testbed.daemon(sim, "--max-streams", "1")
+    hang_at(sim, "a.com")
+    stream(daemon, ["a.com"])
+    eventually(lambda: sim.calls()["scripts"] == 1)
+    response = send(daemon, domains(20), query=f"?format={kind}")
+    assert response.status == 200, response
+    assert daemon.metric("emailsd_streams") == 1
+    assert paid(sim) == sorted(domains(20))
+    daemon.kill()
 
 
 # ---- before the upload ----

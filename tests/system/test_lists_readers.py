@@ -2,12 +2,14 @@
 """test_lists_readers.py - tests readers of a list that leave, come back, stall, share a list, or wait for a limited
 time only.
 """
+import socket
 import time
 
 import pytest
-from lists import (ListStream, by_index, charged, check_lines, codes, domains, lines_of, outcomes, paid, results_of, send,
-                   stream)
-from waiting import eventually
+from certificates import Authority
+from lists import (ListStream, body_of, by_index, charged, check_lines, codes, domains, lines_of, outcomes, paid, results_of,
+                   send, stream)
+from waiting import PATIENCE_S, eventually
 
 
 # ---- leaving ----
@@ -66,31 +68,49 @@ def test_asynchronous_list_continues_without_a_reader(daemon, sim):
 # ---- stalling ----
 
 
-def test_reader_that_stalls_stops_the_spending(testbed):
-    """Known results come first. Each line repeats its long input, so that some hundred of them fill all buffers on the
-    way, and the list stalls before it gets to what has to be paid for."""
+def connection_to(testbed, sim, scheme):
+    """Starts a daemon; returns it, and a function that connects to it."""
+    if scheme == "http":
+        daemon = testbed.daemon(sim)
+        return daemon, lambda: socket.create_connection(daemon.address, PATIENCE_S)
+    authority = Authority(testbed.directory)
+    cert, key = authority.sign("server")
+    daemon = testbed.daemon(sim, "--tls-cert", str(cert), "--tls-key", str(key))
+    return daemon, lambda: authority.context().wrap_socket(socket.create_connection(daemon.address, PATIENCE_S),
+                                                           server_hostname="localhost")
+
+
+def send_list(client, entries):
+    body = body_of(entries).encode()
+    client.sendall(b"POST /emails HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+                   b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_reader_that_stalls_stops_the_spending_and_is_disconnected(testbed, scheme):
+    """A client with ordinary buffers that never reads. Known results come first: more than fit into the buffers on the
+    way and 1,000 that are unread, but less than the system would take without a limit. So the list stalls before it gets
+    to what has to be paid for."""
     sim = testbed.simulator("--credits", "100000")
-    daemon = testbed.daemon(sim, "--bulk-entries", "20000")
-    assert codes(lines_of(send(daemon, domains(4000)))) == {"ok": 4000}
-    entries = [f"https://{domain}/{'x' * 1900}" for domain in domains(4100)]
-    reader = stream(daemon, entries, receive_buffer=4096)
-    assert reader.status == 200
-    assert settled(lambda: len(sim.ledger())) == 4000
-    lines = reader.lines()
-    check_lines(lines, 4100)
-    assert outcomes(lines) == {"hit": 4000, "looked-up": 100}
-    assert len(sim.ledger()) == 4100
+    daemon, connect = connection_to(testbed, sim, scheme)
+    with connect() as client:
+        send_list(client, domains(4000))
+        while client.recv(65536):
+            pass
+    assert len(sim.ledger()) == 4000
+    with connect() as client:
+        send_list(client, domains(4100))
+        eventually(lambda: "complete=false" in daemon.stderr())
+        assert len(sim.ledger()) == 4000
 
 
-def settled(value):
-    """Returns the value when it has not changed for a while: an upper bound is enough for the caller."""
-    seen = []
-
-    def is_settled():
-        seen.append(value())
-        return len(seen) > 200 and seen[-1] == seen[-200]
-    eventually(is_settled)
-    return seen[-1]
+def test_reader_that_stalls_for_a_while_gets_all_results(testbed):
+    sim = testbed.simulator("--credits", "100000")
+    daemon = testbed.daemon(sim)
+    reader = stream(daemon, domains(3000))
+    eventually(lambda: len(sim.ledger()) >= 1000)
+    check_lines(reader.lines(), 3000)
+    assert paid(sim) == sorted(domains(3000))
 
 
 # ---- the same list twice ----
@@ -198,6 +218,19 @@ def test_last_event_id_continues_at_each_position(daemon):
         assert [line["index"] for line in results_of(again)] == [line["index"] for line in seen[n:]]
         assert [event.id for event in again if event.name == "result"] == [str(i + 1) for i in range(n, 6)]
         assert again[-1].id == "end"
+
+
+def test_last_event_id_continues_after_a_wait_that_has_ended(daemon, sim):
+    """What was open then has no result yet, and no id: it is not skipped."""
+    daemon.lookup("company0.com")
+    sim.hold_submits()
+    reader = stream(daemon, domains(4), query="?format=sse&wait=1")
+    results = [event for event in reader.events() if event.name == "result"]
+    assert [event.id for event in results] == ["1", None, None, None]
+    sim.release_submits()
+    again = ListStream(daemon, "GET", f"/bulks/{reader.bulk_id()}?format=sse", {"Last-Event-ID": "1"}).events()
+    assert codes(results_of(again)) == {"ok": 3}
+    assert [event.id for event in again if event.name == "result"] == ["2", "3", "4"]
 
 
 @pytest.mark.parametrize("last", ["7", "99999999999999999999", "x", ""])

@@ -5,7 +5,7 @@ for twice.
 import signal
 
 import pytest
-from lists import charged, check_lines, codes, domains, lines_of, paid, results_of, send, stream
+from lists import charged, check_lines, codes, domains, hang_at, lines_of, paid, results_of, send, stream
 from reconciliation import breaches, read_journal
 from tracing import can_trace, hanging
 from waiting import eventually
@@ -67,10 +67,14 @@ def stream_of_document(daemon, entries):
 
 
 def test_stop_does_not_wait_for_a_reader_that_stalls(testbed, sim):
-    daemon = start(testbed, sim)
-    reader = stream(daemon, domains(3000))
+    """Each line repeats its long input: the system takes a small part of them."""
+    daemon = start(testbed, sim, "--drain-timeout", "600s")
+    entries = [f"https://{domain}/{'x' * 1900}" for domain in domains(2500)]
+    reader = stream(daemon, entries, query="?cached=1", receive_buffer=4096)
     assert reader.line()
     daemon.stop()
+    [line] = [line for line in daemon.stderr().splitlines() if "method=POST" in line]
+    assert "complete=false" in line
 
 
 # ---- an engine that hangs ----
@@ -91,6 +95,22 @@ def test_waits_of_lists_end_in_time_while_the_engine_hangs(testbed, sim):
         daemon.get("/bulks/" + "0" * 32).problem(503, "overloaded")
     assert first.read().status == 200
     assert codes(lines_of(send(daemon, domains(3)))) == {"ok": 3}
+    assert paid(sim) == sorted(["milvali.com", *domains(3)])
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+@pytest.mark.parametrize("kind", ["ndjson", "sse"])
+def test_stream_without_a_wait_is_answered_while_the_engine_hangs(testbed, sim, kind):
+    """It may last as long as its list, but it cannot begin: its client gets a response within the default wait."""
+    daemon = start(testbed, sim, "--threads", "1", "--wait", "1s")
+    with hanging(daemon, "engine", "write"):
+        first = daemon.park("milvali.com", wait=60)
+        eventually(lambda: daemon.get("/readyz?verbose").json()["checks"]["engine_lag_ms"] >= 1000)
+        problem = send(daemon, domains(3), query=f"?format={kind}").problem(504, "still-processing")
+        assert problem["charged"] == "maybe"
+        daemon.get("/bulks/" + "0" * 32 + f"?format={kind}").problem(503, "overloaded")
+    assert first.read().status == 200
+    eventually(lambda: send(daemon, domains(3), query="?cached=1&format=json").json()["ok"] == 3)
     assert paid(sim) == sorted(["milvali.com", *domains(3)])
 
 
@@ -118,9 +138,3 @@ def test_killed_three_times_a_list_has_all_results_and_one_price(testbed, sim):
     assert paid(sim) == sorted(entries)
     daemon.stop()
     assert breaches(sim.ledger(), read_journal(store_of(testbed))) == []
-
-
-def hang_at(sim, domain):
-    """Lets the submit of that domain hang, and create nothing."""
-    sim.say("POST", "/sim/faults", {"on": "submit", "times": -1, "batch_with": domain, "after_creating": False,
-                                    "fault": {"kind": "hang"}})

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
+#include "http/core/problem.h"
 #include "http/core/stream.h"
 #include "lookup/lists/bulk.h"
 
@@ -44,7 +45,8 @@ static struct {
     int64_t late_ms;
     void *state;
     int status; /* of the reply; 0 = none yet */
-    int n_held;
+    int n_held, n_reserved;
+    bool has_started_lookup, has_no_slot;
     struct stream stream;
     const struct stream_owner *owner; /* NULL = there is no stream */
     void *stream_state;
@@ -160,6 +162,7 @@ void request_set_bulk(struct request *request, const char *id)
 void request_started_lookup(struct request *request)
 {
     (void)request;
+    fake.has_started_lookup = true;
 }
 
 void request_park(struct request *request, request_abandoned_fn *abandoned, void *state)
@@ -203,6 +206,14 @@ struct inbox *request_inbox(const struct request *request)
 }
 
 /* ---- stream.h ---- */
+
+bool stream_reserve(struct request *request)
+{
+    if (fake.has_no_slot)
+        problem_send(request, ERR_OVERLOADED, NULL);
+    fake.n_reserved++;
+    return !fake.has_no_slot;
+}
 
 struct stream *stream_start(struct request *request, struct reply *head, const char *heartbeat,
                             const struct stream_owner *owner, void *state)

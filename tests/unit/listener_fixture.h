@@ -45,7 +45,8 @@ static struct {
 } fixture = {.lock = PTHREAD_MUTEX_INITIALIZER,
              .changed = PTHREAD_COND_INITIALIZER,
              .service.auth.access = ANONYMOUS_ALL,
-             .service.max_streams = 256};
+             .service.max_streams = 256,
+             .service.limits.stream_drain_ms = 600000};
 
 /* ---- endpoints ---- */
 

@@ -11,13 +11,14 @@
 #define LISTENER_ROUTES                                                                            \
     {HTTP_GET, "/stream", get_stream, FOR_ALL, NULL},                                              \
         {HTTP_GET, "/parked-stream", get_parked_stream, FOR_ALL, NULL},                            \
+        {HTTP_GET, "/free-stream", get_free_stream, FOR_ALL, NULL},                                \
         {HTTP_POST, "/upload", any_echo, FOR_CLIENTS, &upload_body},
 
 #include "http/core/app.h"
 #include "http/core/router.h"
 #include "http/core/stream.h"
 
-static endpoint_fn get_stream, get_parked_stream;
+static endpoint_fn get_stream, get_parked_stream, get_free_stream;
 
 #define UPLOAD_PIECE ((size_t)64 << 10)
 #define UPLOAD_MAX   ((size_t)1 << 20)
@@ -127,11 +128,18 @@ static void count_tap(void)
 
 static void get_stream(struct request *request)
 {
+    if (!stream_reserve(request))
+        return;
     struct tap *tap = new_tap(request);
-
     begin_stream(tap, request);
-    if (tap->stream)
-        count_tap();
+    count_tap();
+}
+
+/* A stream that needs no slot. */
+static void get_free_stream(struct request *request)
+{
+    begin_stream(new_tap(request), request);
+    count_tap();
 }
 
 static void note_left(struct request *request)
@@ -143,8 +151,9 @@ static void note_left(struct request *request)
 
 static void get_parked_stream(struct request *request)
 {
+    if (!stream_reserve(request))
+        return;
     struct tap *tap = new_tap(request);
-
     tap->request = request;
     request_park(request, note_left, tap);
     count_tap();
@@ -255,6 +264,12 @@ static inline void wait_drained(const struct tap *tap, size_t n)
     while (tap->n_drained < n)
         pthread_cond_wait(&fixture.changed, &fixture.lock);
     pthread_mutex_unlock(&fixture.lock);
+}
+
+static inline void wait_broken(size_t i)
+{
+    wait_for(&tap_at(i)->is_closed);
+    ck_assert(!tap_at(i)->is_complete);
 }
 
 /* ---- the client ---- */

@@ -271,9 +271,63 @@ TEST(document_of_a_client_that_leaves_ends_with_its_pull)
     return_call();
 }
 
+/* ---- before anything is paid for ---- */
+
+static const struct {
+    const char *format;
+    int n_slots;
+} slots[] = {{"json", 0}, {"csv", 0}, {"text", 0}, {"ndjson", 1}, {"sse", 1}};
+
+/* A document is finite, and was paid for when it begins. */
+LOOP_TEST(list_has_a_slot_for_its_stream_before_it_is_opened, slots)
+{
+    open_bulk(30, "format", slots[_i].format);
+    ck_assert_int_eq(fake.n_reserved, slots[_i].n_slots);
+    return_opened(30);
+    return_results(30, true);
+    ck_assert_int_eq(fake.status, 200);
+    ck_assert_int_eq(fake.n_reserved, slots[_i].n_slots);
+    close_stream(true);
+}
+
+TEST(list_beyond_the_limit_on_streams_is_not_opened)
+{
+    autofree char *body = domains(30);
+
+    fake.has_no_slot = true;
+    fake.request.body = body;
+    emails_post(&fake.request);
+    ck_assert_int_eq(fake.status, 503);
+    ck_assert(!fake.is_parked);
+    inbox_run_all(fake.inbox);
+    ck_assert_ptr_null(fake.posted);
+}
+
+/* Its line in the access log is about money, although nothing is charged yet. */
+TEST(list_that_may_spend_is_logged_as_one_that_started_lookups)
+{
+    fake.request.prefer = "respond-async";
+    open_bulk(30, "format", "json");
+    return_opened(30);
+    return_late();
+    ck_assert_int_eq(fake.status, 202);
+    ck_assert(fake.has_started_lookup);
+}
+
+TEST(list_for_stored_results_is_not_logged_as_one_that_started_lookups)
+{
+    open_bulk(30, "cached", "1");
+    return_opened(30);
+    return_results(30, true);
+    close_stream(true);
+    ck_assert(!fake.has_started_lookup);
+}
+
 /* ---- an engine that hangs ---- */
 
 static const char *const formats[] = {"json", "csv", "ndjson", "sse"};
+
+static const char *const streams[] = {"ndjson", "sse"};
 
 LOOP_TEST(request_is_answered_late_and_its_bulk_promised, formats)
 {
@@ -288,6 +342,24 @@ LOOP_TEST(request_is_answered_late_and_its_bulk_promised, formats)
     ck_assert_int_lt(posted_pull()->until_ms, fake.clock.now_ms);
     ck_assert_ptr_null(fake.closed);
     return_late();
+    ck_assert_ptr_eq(fake.closed, reader);
+}
+
+/* However long the stream may last: without a head, the client cannot know that the server lives.
+ */
+LOOP_TEST(stream_that_cannot_begin_within_the_default_wait_is_answered_late, streams)
+{
+    fake.limits.wait_ms = 3000;
+    open_bulk(30, "format", streams[_i]);
+    ck_assert_int_eq(fake.late_ms, fake.clock.now_ms + 4000);
+    clock_advance(&fake.clock, 4000);
+    fake.late(&fake.request);
+    ck_assert_int_eq(fake.status, 504);
+    ck_assert(fake.has_started_lookup);
+    return_opened(30);
+    ck_assert(posted_pull()->closes_open);
+    ck_assert_int_le(posted_pull()->until_ms, fake.clock.now_ms);
+    return_results(10, false);
     ck_assert_ptr_eq(fake.closed, reader);
 }
 

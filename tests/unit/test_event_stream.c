@@ -43,7 +43,7 @@ TEST(event_without_an_id_has_no_such_field)
 
 TEST(event_stream_retry_is_a_block_of_its_own)
 {
-    event_stream_retry(3000, &out);
+    event_stream_retry(&out);
     ck_assert_str_eq(buf_str(&out), "retry: 3000\n\n");
 }
 

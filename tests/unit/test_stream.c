@@ -203,13 +203,17 @@ TEST(stream_beyond_the_limit_is_rejected)
     ck_assert_int_eq(answer.status, 503);
     ck_assert_ptr_nonnull(strstr(answer.body, "\"overloaded\""));
     ck_assert_pstr_eq(raw_header(&answer, "Retry-After"), "1");
+    get_head(fd, "GET /free-stream HTTP/1.1\r\nHost: test\r\n\r\n", &answer);
+    ck_assert_uint_eq(streams_counted(), 2);
+    end_stream(tap_at(2));
+    expect_last_chunk(fd);
     end_stream(tap_at(0));
     expect_last_chunk(first);
     wait_for(&tap_at(0)->is_closed);
     get_and_expect_now(first); /* the slot is free when the next request is handled */
     get_head(fd, GET_STREAM, &answer);
     end_stream(tap_at(1));
-    end_stream(tap_at(2));
+    end_stream(tap_at(3));
     expect_last_chunk(second);
     expect_last_chunk(fd);
     get_and_expect_now(second);
@@ -218,6 +222,33 @@ TEST(stream_beyond_the_limit_is_rejected)
     ck_assert_uint_eq(atomic_load(&fixture.service.n_streams), 0);
     close(first);
     close(second);
+}
+
+static void run_reply(struct tap *tap, const char *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    say(TAKE(tap->request), "plain\n");
+}
+
+/* It has its slot before anything is spent on it. */
+TEST(stream_slot_of_a_request_without_a_stream_is_released)
+{
+    fixture.service.max_streams = 1;
+    int other = connect_to(listener);
+    raw_get(fd, "/parked-stream");
+    tap_at(0);
+    ck_assert_uint_eq(streams_counted(), 1);
+    raw_get(other, "/parked-stream");
+    ck_assert(raw_read(other, &answer));
+    ck_assert_int_eq(answer.status, 503);
+    let(tap_at(0), run_reply, NULL, 0);
+    expect(fd, "plain\n");
+    ck_assert_uint_eq(streams_counted(), 0);
+    get_head(other, GET_STREAM, &answer);
+    end_stream(tap_at(1));
+    expect_last_chunk(other);
+    close(other);
 }
 
 /* ---- the metrics ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_stream_ends.c - tests streams that end before they are complete, and what keeps the others
- * open: clients that leave, close one half, or do not read; heartbeats; streams that break. */
+ * open: clients that leave or close one half; heartbeats; streams that break. */
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "stream_fixture.h"
@@ -62,12 +62,6 @@ static void reset_connection(void)
 
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     leave();
-}
-
-static void wait_broken(size_t i)
-{
-    wait_for(&tap_at(i)->is_closed);
-    ck_assert(!tap_at(i)->is_complete);
 }
 
 static const char *const requests[] = {GET_STREAM, GET_STREAM_10};
@@ -205,109 +199,6 @@ TEST(stream_sends_no_heartbeat_inside_a_line)
     close(other);
 }
 
-/* ---- a client that does not read ---- */
-
-/* Nothing more is written for it, and the worker serves other clients. */
-TEST(stream_whose_client_stalls_is_not_drained)
-{
-    int error;
-
-    start_patiently();
-    int other = connect_to(listener);
-    get_head(fd, "GET /stream HTTP/1.0\r\n\r\n", &answer);
-    let(tap_at(0), run_write, much, sizeof much);
-    for (int i = 0; i < 20; i++)
-        get_and_expect_now(other);
-    ck_assert_uint_eq(tap_at(0)->n_drained, 0);
-    end_stream(tap_at(0));
-    ck_assert_uint_eq(read_to_end(fd, &error), sizeof much);
-    ck_assert_int_eq(error, 0);
-    wait_for(&tap_at(0)->is_closed);
-    ck_assert(tap_at(0)->is_complete);
-    close(other);
-}
-
-#define SHORT_MS 1000
-
-/* In HTTP/1.0 only the reset shows the client that the body is not whole. */
-LOOP_TEST(stream_whose_client_stalls_too_long_is_cut, requests)
-{
-    struct listener_options options = patient_options();
-    int error;
-
-    options.response_timeout_ms = SHORT_MS;
-    start_and_connect(&options);
-    get_head(fd, requests[_i], &answer);
-    let(tap_at(0), run_write, much, sizeof much);
-    wait_broken(0);
-    ck_assert_uint_lt(read_to_end(fd, &error), sizeof much);
-    ck_assert_int_eq(error, _i ? ECONNRESET : 0);
-}
-
-/* The timeout runs only while there is something to send, and begins again with each piece. */
-TEST(stream_lasts_longer_than_the_response_timeout)
-{
-    struct listener_options options = patient_options();
-
-    options.response_timeout_ms = SHORT_MS;
-    options.heartbeat_ms = SHORT_MS / 4;
-    start_and_connect(&options);
-    get_head(fd, GET_STREAM, &answer);
-    const struct clock begin = clock_real();
-    struct clock now = begin;
-    for (; now.now_ms < begin.now_ms + 2 * SHORT_MS; clock_turn(&now))
-        expect_chunk(fd, "waiting\n");
-    end_stream(tap_at(0));
-    wait_for(&tap_at(0)->is_closed);
-    ck_assert(tap_at(0)->is_complete);
-}
-
-static void run_write_and_hold(struct tap *tap, const char *data, size_t len)
-{
-    tap->must_hold = true;
-    stream_write(tap->stream, data, len);
-}
-
-/* The worker still runs then, and waits for a message of the owner. */
-LOOP_TEST(stream_whose_client_stalls_is_cut_at_the_end_of_the_drain, requests)
-{
-    struct listener_options options = patient_options();
-
-    options.drain_ms = 1;
-    start_and_connect(&options);
-    get_head(fd, requests[_i], &answer);
-    let(tap_at(0), run_write_and_hold, much, sizeof much);
-    listener_drain(listener);
-    wait_broken(0);
-    let(tap_at(0), run_release, NULL, 0);
-    ck_assert(listener_join(listener, 600000));
-}
-
-/* The heartbeats of a stream are the clock: one piece of the upload for each. */
-TEST(upload_that_continues_outlasts_the_header_timeout)
-{
-    struct listener_options options = patient_options();
-    static char letters[UPLOAD_PIECE];
-
-    options.header_timeout_ms = SHORT_MS;
-    options.heartbeat_ms = SHORT_MS / 8;
-    start_and_connect(&options);
-    int other = connect_to(listener);
-    get_head(other, GET_STREAM, &answer);
-    snprintf(letters, sizeof letters,
-             "POST /upload HTTP/1.1\r\nHost: test\r\nContent-Length: %zu\r\n\r\n", UPLOAD_MAX);
-    raw_send(fd, letters);
-    memset(letters, 'a', sizeof letters);
-    for (size_t sent = 0; sent < UPLOAD_MAX; sent += sizeof letters) {
-        expect_chunk(other, "waiting\n");
-        ck_assert_int_eq(send(fd, letters, sizeof letters, MSG_NOSIGNAL), sizeof letters);
-    }
-    ck_assert(raw_read(fd, &answer));
-    ck_assert_str_eq(answer.body, "1048576:101711872");
-    end_stream(tap_at(0));
-    close(other);
-}
-
 /* ---- a stream that breaks ---- */
 
 TEST(stream_that_is_aborted_has_no_last_chunk)
@@ -368,19 +259,36 @@ static void run_deadline_and_end(struct tap *tap, const char *data, size_t len)
     stream_end(tap->stream);
 }
 
+/* Its client does not read before the deadline of a later stream was due. */
 TEST(stream_that_has_ended_has_no_deadline)
 {
+    int error;
+
     start_patiently();
+    int other = connect_to(listener);
     get_head(fd, GET_STREAM, &answer);
-    let(tap_at(0), run_deadline_and_end, piece, sizeof piece - 1);
-    expect_chunk(fd, piece);
-    expect_last_chunk(fd);
+    let(tap_at(0), run_deadline_and_end, much, sizeof much);
+    get_head(other, GET_STREAM, &answer);
+    let(tap_at(1), run_deadline, NULL, 0);
+    wait_broken(1);
+    ck_assert(!tap_at(0)->is_closed);
+    shutdown(fd, SHUT_WR);
+    ck_assert_uint_gt(read_to_end(fd, &error), sizeof much);
+    ck_assert_int_eq(error, 0);
+    wait_for(&tap_at(0)->is_closed);
+    ck_assert(tap_at(0)->is_complete);
+    close(other);
 }
 
-TEST(stream_breaks_if_too_much_is_written_to_it)
+/* In HTTP/1.0 only the reset shows the client that the body is not whole. */
+LOOP_TEST(stream_breaks_if_too_much_is_written_to_it, requests)
 {
+    int error;
+
     start_patiently();
-    get_head(fd, GET_STREAM, &answer);
+    get_head(fd, requests[_i], &answer);
     let(tap_at(0), run_too_much, much, sizeof much);
     wait_broken(0);
+    read_to_end(fd, &error);
+    ck_assert_int_eq(error, _i ? ECONNRESET : 0);
 }

@@ -27,6 +27,7 @@ struct tls;
 
 struct limits {
     int64_t wait_ms, max_wait_ms; /* wait of a request: default and maximum */
+    int64_t stream_drain_ms;      /* of a drain, for streams whose clients read them */
     struct freshness_limits freshness;
 };
 

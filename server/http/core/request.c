@@ -188,6 +188,7 @@ void request_reply(struct request *request, struct reply *reply)
     bool closing = worker->stage != WORKER_RUNNING || request->is_last;
 
     assert(!request->response);
+    stream_release(request);
     if (worker->last_response &&
         response_matches(worker->last_response, reply, worker->date, request->id, closing)) {
         result_unref(TAKE(reply->keeper));

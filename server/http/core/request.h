@@ -89,8 +89,8 @@ enum err request_each_argument(const struct request *request, request_argument_f
 /* Sends the response; exactly once per request. Adds Content-Length, Date, X-Request-Id and
  * X-Content-Type-Options, and Connection: close once the drain is announced. With HEAD and status
  * 304 the body is omitted but counts for Content-Length. Resumes a parked request. Consumes `reply`
- * in any case. A header value that is empty or contains a line end is a programming error: it is
- * logged and the process aborts. */
+ * in any case, and releases the slot of stream_reserve(). A header value that is empty or contains
+ * a line end is a programming error: it is logged and the process aborts. */
 void request_reply(struct request *request, struct reply *reply);
 
 /* Sets what the access log reports: `outcome`, a static word, and the charge; with NULL neither is
@@ -135,8 +135,8 @@ void request_set_deadline(struct request *request, int64_t at_ms, request_late_f
 
 /* Keeps the worker and its inbox alive, although the request that a message is about ends before
  * the message arrives, and returns the worker. Its thread calls request_release_worker() when the
- * message has arrived. Returns NULL if too many messages are missing: then leave the request
- * parked. */
+ * message has arrived. Returns NULL if too many messages are outstanding: then do not send another
+ * one about a request that may end before it, or leave that request parked. */
 struct worker *request_hold_worker(struct request *request);
 void request_release_worker(struct worker *worker);
 

@@ -66,6 +66,7 @@ void request_completed(void *arg, struct MHD_Connection *handle, void **slot,
         access_log_client_closed(request);
     if (request->stream)
         stream_completed(request->stream, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    stream_release(request);
     struct connection *connection = connection_of(request);
     response_unref(request->response);
     request_drop_body(request);

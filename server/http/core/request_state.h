@@ -63,6 +63,7 @@ struct request {
     bool is_last;          /* the connection ends with this request */
     struct response *response;
     struct stream *stream; /* whose head is `response`; NULL = the body is whole */
+    bool has_stream_slot;  /* one of --max-streams is its own: see stream_reserve() */
     const char *outcome;   /* static, for the access log; NULL = not set */
     enum charged charged;
     char lookup_id[ID_TEXT], bulk_id[ID_TEXT];
@@ -123,6 +124,9 @@ bool request_body_is_complete(const struct request *request);
 /* The client of a stream that is REQUEST_PAUSED has left, or has closed its sending half. */
 void stream_client_left(struct stream *stream);
 void stream_client_half_closed(struct stream *stream);
+
+/* Releases the slot of stream_reserve(), if the request has one. */
+void stream_release(struct request *request);
 
 /* The request has ended; `was_sent`: libmicrohttpd has sent all it was given. Runs closed() of the
  * owner, and frees the stream. */

@@ -10,7 +10,11 @@
  * its sending half, until something is sent to it. So such a client gets heartbeats soon, as a
  * parked request gets interim responses (request_handler.c).
  *
- * In HTTP/1.0 a body ends with its connection. So one that breaks is reset. */
+ * In HTTP/1.0 a body ends with its connection. So one that breaks is reset.
+ *
+ * What the system accepts counts as read. So it is to accept little more than it can send: then an
+ * owner that waits for drained() produces what is read, and a client that stalls is in
+ * PHASE_SENDING, which has a timeout, not in REQUEST_PAUSED. */
 #include "http/core/stream.h"
 
 #include "base/mem.h"
@@ -19,13 +23,14 @@
 #include "http/core/request_state.h"
 #include "http/core/response.h"
 #include "http/net/tcp_reset.h"
+#include "http/net/tcp_unsent.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define UNSENT_MAX ((size_t)64 << 20) /* bytes; a bound on what an owner may write too much */
-#define PIECE      ((size_t)16 << 10) /* bytes that are read at a time in HTTP/1.0 */
+#define BODY_MAX ((size_t)64 << 20) /* bytes; a bound on what an owner may write too much */
+#define PIECE    ((size_t)16 << 10) /* bytes that are read at a time in HTTP/1.0 */
 
 struct stream {
     struct request *request;
@@ -109,6 +114,16 @@ static void break_off(struct stream *stream)
     resume(stream);
 }
 
+/* Breaks the connection of a client that is still there. */
+static void cut(struct stream *stream)
+{
+    const struct connection_timeout *timeout = &connection_of(stream->request)->timeout;
+
+    if (timeout->resets)
+        tcp_reset(timeout->fd);
+    break_off(stream);
+}
+
 /* ---- the body ---- */
 
 /* Forgets what was taken, if that is at least half: then moving the rest costs less than it did to
@@ -128,7 +143,7 @@ static void append(struct stream *stream, const char *data, size_t len)
 {
     compact(stream);
     if (buf_add(&stream->body, data, len)) {
-        break_off(stream);
+        cut(stream);
         return;
     }
     stream->is_in_line = data[len - 1] != '\n';
@@ -249,22 +264,36 @@ void stream_set_deadline(struct stream *stream, int64_t at_ms, stream_late_fn *l
 
 void stream_abort(struct stream *stream)
 {
-    const struct connection_timeout *timeout = &connection_of(stream->request)->timeout;
+    cut(stream);
+}
 
-    if (timeout->resets)
-        tcp_reset(timeout->fd);
-    break_off(stream);
+/* ---- the limit on streams ---- */
+
+bool stream_reserve(struct request *request)
+{
+    struct service *service = request->worker->service;
+
+    assert(!request->has_stream_slot);
+    if (atomic_fetch_add(&service->n_streams, 1) >= service->max_streams) {
+        atomic_fetch_sub(&service->n_streams, 1);
+        problem_send(request, ERR_OVERLOADED, "too many streams are open");
+        return false;
+    }
+    request->has_stream_slot = true;
+    metrics_add(&metrics_mine()->http_streams, 1);
+    return true;
+}
+
+void stream_release(struct request *request)
+{
+    if (!request->has_stream_slot)
+        return;
+    request->has_stream_slot = false;
+    atomic_fetch_sub(&request->worker->service->n_streams, 1);
+    metrics_add(&metrics_mine()->http_streams, UINT64_MAX); /* wraps to a decrement */
 }
 
 /* ---- begin and end ---- */
-
-static bool take_slot(struct service *service)
-{
-    if (atomic_fetch_add(&service->n_streams, 1) < service->max_streams)
-        return true;
-    atomic_fetch_sub(&service->n_streams, 1);
-    return false;
-}
 
 static struct stream *new_stream(struct request *request, const char *heartbeat,
                                  const struct stream_owner *owner, void *state)
@@ -275,11 +304,10 @@ static struct stream *new_stream(struct request *request, const char *heartbeat,
     stream->heartbeat = heartbeat;
     stream->owner = owner;
     stream->state = state;
-    stream->body = BUF_INIT(UNSENT_MAX);
+    stream->body = BUF_INIT(BODY_MAX);
     stream->is_ended = !has_body(stream);
     request->stream = stream;
     request->worker->n_streams++;
-    metrics_add(&metrics_mine()->http_streams, 1);
     return stream;
 }
 
@@ -287,18 +315,16 @@ struct stream *stream_start(struct request *request, struct reply *head, const c
                             const struct stream_owner *owner, void *state)
 {
     struct worker *worker = request->worker;
+    struct connection_timeout *timeout = &connection_of(request)->timeout;
     bool closing = worker->stage != WORKER_RUNNING || request->is_last;
 
     assert(!request->response && !head->owned_body && !head->keeper);
-    if (!take_slot(worker->service)) {
-        problem_send(request, ERR_OVERLOADED, "too many streams are open");
-        return NULL;
-    }
     struct stream *stream = new_stream(request, heartbeat, owner, state);
     reply_text(head, "Cache-Control", "no-store");
     reply_text(head, "X-Accel-Buffering", "no");
-    connection_of(request)->timeout.is_stream = true;
-    connection_of(request)->timeout.resets = request->is_1_0;
+    timeout->is_stream = true;
+    timeout->resets = request->is_1_0;
+    tcp_limit_unsent(timeout->fd, TCP_UNSENT_OF_STREAM);
     request->response =
         response_new_stream(head, worker->date, request->id, closing, !has_body(stream),
                             request->is_1_0 ? PIECE : 1, read_body, stream);
@@ -311,6 +337,7 @@ void stream_completed(struct stream *stream, bool was_sent)
 {
     struct request *request = stream->request;
     struct worker *worker = request->worker;
+    struct connection_timeout *timeout = &connection_of(request)->timeout;
     bool is_complete = was_sent && stream->is_ended;
 
     if (request->state == REQUEST_STREAMING)
@@ -318,10 +345,9 @@ void stream_completed(struct stream *stream, bool was_sent)
     timer_disarm(&worker->timers, &stream->deadline);
     stream->owner->closed(stream, is_complete);
     request->stream = NULL;
-    connection_of(request)->timeout.is_stream = false;
+    timeout->is_stream = false;
+    tcp_limit_unsent(timeout->fd, 0);
     worker->n_streams--;
-    metrics_add(&metrics_mine()->http_streams, UINT64_MAX); /* wraps to a decrement */
-    atomic_fetch_sub(&worker->service->n_streams, 1);
     buf_done(&stream->body);
     free(stream);
 }

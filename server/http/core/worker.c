@@ -151,13 +151,23 @@ static void end_slow_connections(struct worker *worker)
         connection_on_timeout(&worker->timeouts, expired, worker->clock.now_ms);
 }
 
-/* At the end of the drain, cuts streams whose clients do not read: their owners are to see it while
- * the loop still runs. */
+/* At the end of the drain, cuts responses whose clients do not read, and waits for the others until
+ * stream_drain_ms are over: the owners of streams are to see their end while the loop still runs.
+ */
 static void cut_streams(struct worker *worker)
 {
-    if (worker->n_streams && worker->stage == WORKER_DRAINING &&
-        worker->clock.now_ms >= worker->drain_until_ms)
+    int64_t now_ms = worker->clock.now_ms;
+
+    if (!worker->n_streams || worker->stage != WORKER_DRAINING || now_ms < worker->drain_until_ms)
+        return;
+    if (now_ms >= worker->streams_until_ms) {
         connection_timeouts_end_sending(&worker->timeouts);
+        return;
+    }
+    connection_timeouts_end_stalled(&worker->timeouts, worker->options.drain_ms, now_ms);
+    worker->drain_until_ms = now_ms + worker->options.drain_ms;
+    if (worker->drain_until_ms > worker->streams_until_ms)
+        worker->drain_until_ms = worker->streams_until_ms;
 }
 
 /* Returns whether a request may still arrive on an accepted connection. */
@@ -183,6 +193,7 @@ static void stop_accepting(struct worker *worker)
 {
     worker->stage = WORKER_DRAINING;
     worker->drain_until_ms = worker->clock.now_ms + worker->options.drain_ms;
+    worker->streams_until_ms = worker->clock.now_ms + worker->limits.stream_drain_ms;
     worker->heads_until_ms = worker->clock.now_ms + worker->options.head_grace_ms;
     int turns = worker->options.leaves_queue ? 0 : QUEUE_TURNS;
     for (; turns > 0 && accept_connections(worker); turns--)

@@ -59,7 +59,9 @@ void worker_announce_drain(struct worker *worker);
 /* Any thread, once: stops accepting. Connections that have not sent a whole head get head_grace_ms
  * for it. The thread ends when no request is left, or when none is parked and drain_ms have passed
  * since then. It waits for parked requests and paused streams without a limit, because their owners
- * still refer to them. A stream whose client does not read is cut after drain_ms. */
+ * still refer to them. A stream whose client takes nothing for drain_ms is cut, at the latest after
+ * twice that time, and any other after the stream_drain_ms of the limits. Other responses have as
+ * much time while a stream is open. */
 void worker_drain(struct worker *worker);
 
 /* Waits at most `within_ms` for the thread to end. Returns true after freeing the worker, false on

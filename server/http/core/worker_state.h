@@ -61,6 +61,7 @@ struct worker {
                              request_body.c */
     enum worker_stage stage;
     int64_t drain_until_ms;
+    int64_t streams_until_ms; /* those whose clients read */
     int64_t heads_until_ms;
     struct message announce_message, drain_message;
     pthread_t thread;

@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 
-#define RETRY_MS    3000 /* after which a browser connects again */
 #define NUMBER_TEXT 24
 
 /* ---- progress ---- */
@@ -45,10 +44,8 @@ void bulk_progress_write(const struct bulk_progress *progress, struct buf *out)
     add_charged(progress, out);
     buf_add_str(out, ",\"waiting_for\":");
     json_add_text(out, waiting_for);
-    buf_addf(out, ",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld,\"timing\":",
-             (long long)(progress->elapsed_ms / 1000),
-             (long long)(progress->elapsed_ms % 1000 / 100),
-             (long long)clock_ceil_s(progress->expected_ms));
+    timing_write_progress(progress->elapsed_ms, progress->expected_ms, out);
+    buf_add_str(out, ",\"timing\":");
     timing_write_json(&progress->timing, TASK_ENDED, out);
     buf_add_str(out, "}\n");
 }
@@ -90,14 +87,15 @@ void bulk_body_add_progress(const struct bulk_progress *progress, struct buf *ou
     add_event(NULL, "progress", progress, out);
 }
 
-/* The id is the number of results so far: a reader that connects again sends the last one. */
+/* The id is the number of results so far: a reader that connects again sends the last one. What is
+ * open at the end of its wait has no result yet, so its event has no id. */
 static void add_result_event(const struct bulk_body *body, const struct bulk_line *line,
                              struct buf *out)
 {
     char id[NUMBER_TEXT];
 
     snprintf(id, sizeof id, "%zu", body->n_read);
-    bulk_line_event(line, id, out);
+    bulk_line_event(line, line->err == ERR_STILL_PROCESSING ? NULL : id, out);
 }
 
 /* ---- each format ---- */
@@ -113,7 +111,7 @@ void bulk_body_begin(const struct bulk_body *body, const struct bulk_progress *p
         bulk_line_csv_header(out);
         break;
     case FORMAT_SSE:
-        event_stream_retry(RETRY_MS, out);
+        event_stream_retry(out);
         bulk_body_add_progress(progress, out);
         break;
     case FORMAT_TEXT:

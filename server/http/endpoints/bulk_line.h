@@ -30,6 +30,8 @@ struct bulk_line {
     const char *detail;          /* of the problem; NULL = its title */
 };
 
+#define BULK_LINE_MAX ((size_t)16 << 20) /* bytes of one result, in any format */
+
 /* Appends a JSON object and one line end; there is no other line end in it. The lines of a document
  * are the same, with commas between them. */
 void bulk_line_json(const struct bulk_line *line, struct buf *out);

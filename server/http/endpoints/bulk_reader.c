@@ -11,18 +11,18 @@
 #include "http/core/problem.h"
 #include "http/core/stream.h"
 #include "http/endpoints/bulk_body.h"
+#include "http/endpoints/bulk_line.h"
 #include "http/endpoints/bulk_reply.h"
+#include "http/endpoints/engine_call.h"
+#include "http/endpoints/result_reply.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define UNSENT_MAX  ((size_t)64 << 10) /* bytes; beyond it, the client does not read */
-#define RESULT_MAX  ((size_t)16 << 20) /* bytes of one result, in any format */
-#define LATE_MS     1000 /* the engine is late this long after a deadline that it has to keep */
-#define PROGRESS_MS 1000 /* between two events `progress`, at least */
-#define EVERY_MS    5000 /* and if nothing changes */
+#define UNREAD_MAX  ((size_t)64 << 10) /* bytes; beyond it, the client does not read */
+#define PROGRESS_MS 1000               /* between two events `progress`, at least */
 
 enum reading_stage {
     READING_WAITS, /* the request is parked: until the bulk is open or, for a document, has ended */
@@ -42,6 +42,7 @@ struct bulk_reading {
     struct request *request;   /* READING_WAITS only, else NULL */
     struct stream *stream;     /* READING_WRITES and READING_ENDED only, else NULL */
     struct bulk_query query;
+    int64_t open_wait_ms;       /* for the open; then a stream has begun */
     int64_t until_ms;           /* the deadline, monotonic; INT64_MAX = none */
     struct bulk_reader *reader; /* NULL = not open, or closed */
     struct bulk_body body;
@@ -102,7 +103,7 @@ static bool is_streamed(const struct bulk_reading *reading)
 static int64_t next_until_ms(const struct bulk_reading *reading)
 {
     if (reading->stream && reading->query.common.format == FORMAT_SSE)
-        return earlier(reading->until_ms, reading->progress_ms + EVERY_MS);
+        return earlier(reading->until_ms, reading->progress_ms + PROGRESS_EVERY_MS);
     return is_streamed(reading) || !reading->stream ? reading->until_ms : INT64_MAX;
 }
 
@@ -147,7 +148,7 @@ static bool write_results(struct bulk_reading *reading, struct buf *out)
 {
     const struct bulk_pull_call *pull = &reading->pull;
 
-    while (reading->n_written < pull->n && stream_unsent(reading->stream) < UNSENT_MAX) {
+    while (reading->n_written < pull->n && stream_unsent(reading->stream) < UNREAD_MAX) {
         bulk_body_add_result(&reading->body, &pull->results[reading->n_written++], out);
         if (buf_check(out))
             return false;
@@ -178,7 +179,7 @@ static void end_response(struct bulk_reading *reading, struct buf *out)
  * continues later. */
 static void write_portion(struct bulk_reading *reading)
 {
-    struct buf autobuf out = BUF_INIT(RESULT_MAX);
+    struct buf autobuf out = BUF_INIT(BULK_LINE_MAX);
 
     bulk_reply_note(stream_request(reading->stream), &reading->query, &reading->pull.progress);
     if (!write_results(reading, &out)) {
@@ -191,7 +192,7 @@ static void write_portion(struct bulk_reading *reading)
     } else {
         write_progress(reading, &out);
         write_out(reading, &out);
-        if (stream_unsent(reading->stream) < UNSENT_MAX)
+        if (stream_unsent(reading->stream) < UNREAD_MAX)
             post_pull(reading);
     }
 }
@@ -223,19 +224,18 @@ static void check_engine(struct stream *stream)
     struct bulk_reading *reading = stream_state(stream);
     int64_t now_ms = reading->clock->now_ms;
 
-    if (!reading->is_calling || now_ms - reading->called_ms < LATE_MS) {
-        stream_set_deadline(stream, now_ms + LATE_MS, check_engine);
+    if (!reading->is_calling || now_ms - reading->called_ms < ENGINE_LATE_MS) {
+        stream_set_deadline(stream, now_ms + ENGINE_LATE_MS, check_engine);
         return;
     }
     reading->stage = READING_ENDED;
     stream_abort(stream);
 }
 
-/* Returns false if there are too many streams: then the request has been answered. */
-static bool start_response(struct bulk_reading *reading, const struct bulk_progress *progress)
+static void start_response(struct bulk_reading *reading, const struct bulk_progress *progress)
 {
     static const struct stream_owner owner = {drained, closed};
-    struct buf autobuf out = BUF_INIT(RESULT_MAX);
+    struct buf autobuf out = BUF_INIT(BULK_LINE_MAX);
     struct request *request = TAKE(reading->request);
     struct reply head;
 
@@ -243,14 +243,11 @@ static bool start_response(struct bulk_reading *reading, const struct bulk_progr
     reading->progress_ms = reading->clock->now_ms;
     reading->stream = stream_start(
         request, &head, bulk_body_heartbeat(reading->query.common.format), &owner, reading);
-    if (!reading->stream)
-        return false;
     reading->stage = READING_WRITES;
     if (is_streamed(reading) && reading->until_ms != INT64_MAX)
-        stream_set_deadline(reading->stream, reading->until_ms + LATE_MS, check_engine);
+        stream_set_deadline(reading->stream, reading->until_ms + ENGINE_LATE_MS, check_engine);
     bulk_body_begin(&reading->body, progress, &out);
     write_out(reading, &out);
-    return true;
 }
 
 /* ---- the end of a wait ---- */
@@ -262,10 +259,8 @@ static void answer_document(struct bulk_reading *reading)
     bool has_ended = pull->n || pull->is_last;
 
     if (has_ended && !pull->progress.is_drained) {
-        if (start_response(reading, &pull->progress))
-            write_portion(reading);
-        else
-            finish(reading);
+        start_response(reading, &pull->progress);
+        write_portion(reading);
         return;
     }
     struct request *request = TAKE(reading->request);
@@ -299,10 +294,9 @@ static void start_reading(struct bulk_reading *reading)
     reading->query.has_waited = !progress->ended_wall_ms && reading->query.common.wait_ms;
     if (reading->query.continues && reading->body.n_read > progress->done)
         reading->body.n_read = 0;
-    if (is_streamed(reading) && !start_response(reading, progress))
-        finish(reading);
-    else
-        post_pull(reading);
+    if (is_streamed(reading))
+        start_response(reading, progress);
+    post_pull(reading);
 }
 
 /* Worker thread. */
@@ -330,6 +324,7 @@ static void answer_late(struct request *request)
     struct bulk_reading *reading = request_state(request);
 
     reading->stage = READING_LATE;
+    reading->until_ms = earlier(reading->until_ms, reading->clock->now_ms);
     bulk_reply_late(TAKE(reading->request), &reading->query);
 }
 
@@ -338,10 +333,11 @@ void bulk_reading_open(struct bulk_reading *reading, struct bulk_list *list, con
 {
     struct bulk_open_call *open = &reading->open;
 
-    if (reading->query.common.wait_ms != BULK_WAIT_UNLIMITED) {
+    if (reading->query.common.wait_ms != BULK_WAIT_UNLIMITED)
         reading->until_ms = reading->clock->now_ms + reading->query.common.wait_ms;
-        request_set_deadline(reading->request, reading->until_ms + LATE_MS, answer_late);
-    }
+    request_set_deadline(reading->request,
+                         reading->clock->now_ms + reading->open_wait_ms + ENGINE_LATE_MS,
+                         answer_late);
     open->list = list;
     snprintf(open->id, sizeof open->id, "%s", id ? id : "");
     snprintf(open->account, sizeof open->account, "%s", account);
@@ -365,10 +361,22 @@ static void client_left(struct request *request)
     problem_send(TAKE(reading->request), ERR_CANCELLED, NULL);
 }
 
+/* A client can tell an engine that hangs from a server that is gone only if it gets a head in time,
+ * however long its stream may last. */
+static int64_t open_wait_ms(const struct request *request, const struct bulk_query *query)
+{
+    int64_t wait_ms = query->common.wait_ms, usual_ms = request_limits(request)->wait_ms;
+
+    if (!format_is_stream(query->common.format))
+        return wait_ms;
+    return wait_ms == BULK_WAIT_UNLIMITED ? usual_ms : earlier(wait_ms, usual_ms);
+}
+
 struct bulk_reading *bulk_reading_new(struct request *request, const struct bulk_query *query)
 {
+    if (format_is_stream(query->common.format) && !stream_reserve(request))
+        return NULL;
     struct worker *worker = request_hold_worker(request);
-
     if (!worker) {
         problem_send(request, ERR_OVERLOADED, NULL);
         return NULL;
@@ -380,6 +388,7 @@ struct bulk_reading *bulk_reading_new(struct request *request, const struct bulk
     reading->engine = request_service(request)->engine;
     reading->request = request;
     reading->query = *query;
+    reading->open_wait_ms = open_wait_ms(request, query);
     reading->until_ms = INT64_MAX;
     reading->body = (struct bulk_body){.format = query->common.format, .n_read = query->after};
     request_park(request, client_left, reading);

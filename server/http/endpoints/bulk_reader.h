@@ -9,7 +9,12 @@
  * engine hangs, the worker replies itself. Then, and for a stream immediately, a response starts,
  * and pulls follow each other. The next one is posted only when the client has taken most of what
  * was written: what a client does not read stays in the engine, which stops to spend. A stream
- * whose wait is over while the engine hangs is broken off.
+ * whose wait is over while the engine hangs is broken off; one that cannot begin within the default
+ * wait is answered with a problem.
+ *
+ * A stream has its slot of --max-streams from bulk_reading_new() on, so that a list that is
+ * rejected for the lack of one costs nothing. A document needs none: its body is finite and
+ * complete.
  *
  * Worker thread of the request. */
 #ifndef HTTP_ENDPOINTS_BULK_READER_H
@@ -23,8 +28,8 @@
 
 struct bulk_reading;
 
-/* Parks the request; copies the query. Returns NULL if too many messages are missing on this
- * worker: then the request has been answered. */
+/* Parks the request; copies the query. Returns NULL if too many streams are open, or
+ * too many messages are outstanding on this worker: then the request has been answered. */
 struct bulk_reading *bulk_reading_new(struct request *request, const struct bulk_query *query);
 
 /* Returns the parked request; NULL if its client has left: then only bulk_reading_free() may

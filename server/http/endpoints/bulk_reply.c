@@ -16,6 +16,11 @@ static enum charged charged_of(const struct bulk_progress *progress)
     return progress->charged_yes ? CHARGED_YES : CHARGED_NO;
 }
 
+static bool may_spend(const struct bulk_query *query)
+{
+    return query->is_list && !query->common.cache.only_cached;
+}
+
 void bulk_reply_note(struct request *request, const struct bulk_query *query,
                      const struct bulk_progress *progress)
 {
@@ -24,7 +29,7 @@ void bulk_reply_note(struct request *request, const struct bulk_query *query,
     request_set_outcome(request, "bulk", NULL, charged);
     if (query->is_list)
         request_set_bulk(request, progress->id);
-    if (charged != CHARGED_NO)
+    if (may_spend(query))
         request_started_lookup(request);
 }
 
@@ -146,11 +151,12 @@ void bulk_reply_failure(struct request *request, const struct bulk_open_call *op
 
 void bulk_reply_late(struct request *request, const struct bulk_query *query)
 {
-    bool may_spend = query->is_list && !query->common.cache.only_cached;
     struct problem problem =
-        problem_of(may_spend ? ERR_STILL_PROCESSING : ERR_OVERLOADED,
+        problem_of(may_spend(query) ? ERR_STILL_PROCESSING : ERR_OVERLOADED,
                    "the server is slow at the moment; repeat the request to join the list");
 
     problem.retry_after_s = ENGINE_LATE_RETRY_S;
+    if (may_spend(query))
+        request_started_lookup(request);
     reply_problem(request, &problem, query, NULL);
 }

@@ -7,7 +7,7 @@
 #include "http/endpoints/bulk_query.h"
 #include "http/endpoints/bulk_reader.h"
 #include "http/endpoints/engine_call.h"
-#include "http/endpoints/result_stream.h"
+#include "http/endpoints/result_reply.h"
 
 #include <stdio.h>
 #include <string.h>

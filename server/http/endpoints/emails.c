@@ -16,7 +16,7 @@
 #include "http/endpoints/emails_reply.h"
 #include "http/endpoints/lookup_events.h"
 #include "http/endpoints/lookup_wait.h"
-#include "http/endpoints/result_stream.h"
+#include "http/endpoints/result_reply.h"
 
 #include <stdlib.h>
 

@@ -15,7 +15,7 @@
 #include "http/core/problem.h"
 #include "http/endpoints/bulk_query.h"
 #include "http/endpoints/bulk_reader.h"
-#include "http/endpoints/result_stream.h"
+#include "http/endpoints/result_reply.h"
 #include "http/protocol/list_parser.h"
 
 #include <stdio.h>

@@ -7,6 +7,10 @@
 #include "http/core/request.h"
 #include "lookup/engine.h"
 
+/* The engine keeps the deadline of what waits for it. A worker ends the wait itself if the engine
+ * is late by so much: then it hangs. */
+#define ENGINE_LATE_MS 1000
+
 /* Replies to the request from the results of `call`, and releases what they own. */
 typedef void engine_call_reply_fn(struct request *request, struct engine_call *call);
 

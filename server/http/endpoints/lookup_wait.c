@@ -4,11 +4,10 @@
 
 #include "base/mem.h"
 #include "http/core/app.h"
+#include "http/endpoints/engine_call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define LATE_MS 1000 /* the engine is late this long after a deadline that it has to keep */
 
 static void deliver(struct message *message)
 {
@@ -62,7 +61,7 @@ void lookup_wait_abandon(const struct lookup_wait *wait)
 
 int64_t lookup_wait_late_ms(const struct request *request, const struct emails_query *query)
 {
-    return request_clock(request)->now_ms + query->wait_ms + LATE_MS;
+    return request_clock(request)->now_ms + query->wait_ms + ENGINE_LATE_MS;
 }
 
 void lookup_wait_done(struct lookup_wait *wait)

@@ -7,7 +7,6 @@
 #include "http/endpoints/engine_call.h"
 #include "http/endpoints/lookup_events.h"
 #include "http/endpoints/result_reply.h"
-#include "http/endpoints/result_stream.h"
 #include "http/protocol/negotiate.h"
 #include "http/protocol/query.h"
 

@@ -6,8 +6,10 @@
 #include "base/json.h"
 #include "http/endpoints/timing_text.h"
 #include "http/protocol/conditional.h"
-#include "http/protocol/negotiate.h"
+#include "http/protocol/event_stream.h"
 #include "model/freshness.h"
+
+#include <string.h>
 
 static int64_t seconds(int64_t ms)
 {
@@ -134,10 +136,9 @@ void progress_write(const struct progress *progress, struct buf *out)
     json_add_text(out, progress->id);
     buf_add_str(out, ",\"domain\":");
     json_add_text(out, progress->domain);
-    buf_addf(out, ",\"phase\":\"%s\",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld,\"timing\":",
-             phase_word(progress->phase), (long long)(progress->elapsed_ms / 1000),
-             (long long)(progress->elapsed_ms % 1000 / 100),
-             (long long)clock_ceil_s(progress->expected_ms));
+    buf_addf(out, ",\"phase\":\"%s\"", phase_word(progress->phase));
+    timing_write_progress(progress->elapsed_ms, progress->expected_ms, out);
+    buf_add_str(out, ",\"timing\":");
     timing_write_json(&progress->timing, progress->phase, out);
     buf_add_str(out, "}\n");
 }
@@ -157,6 +158,18 @@ void answer_progress(struct request *request, const struct progress *progress, i
     reply_body_take(&reply, &out);
     add_notes(&reply, notes);
     request_reply(request, &reply);
+}
+
+bool answer_received(struct request *request, enum format format)
+{
+    const char *last_id = format == FORMAT_SSE ? request_header(request, "Last-Event-ID") : NULL;
+    struct reply reply;
+
+    if (!last_id || strcmp(last_id, EVENT_LAST_ID) != 0)
+        return false;
+    reply_init(&reply, 204);
+    request_reply(request, &reply);
+    return true;
 }
 
 void answer_no_lookup(struct request *request, enum err err)

@@ -8,6 +8,7 @@
 #include "http/core/problem.h"
 #include "http/core/reply.h"
 #include "http/core/request.h"
+#include "http/protocol/negotiate.h"
 #include "model/lookup_timing.h"
 #include "model/result.h"
 #include "model/task_phase.h"
@@ -45,7 +46,8 @@ struct progress {
     struct lookup_timing timing;
 };
 
-#define PROGRESS_MAX 1024
+#define PROGRESS_MAX      1024
+#define PROGRESS_EVERY_MS 5000 /* between two events, if nothing changes */
 
 /* Writes the progress as JSON and a newline. Pure; any thread:
  *   {"id":..,"domain":..,"phase":"queued|submitting|processing|fetching","elapsed_s":31.2,
@@ -55,6 +57,10 @@ void progress_write(const struct progress *progress, struct buf *out);
 /* Replies with 202, Location and Retry-After (in seconds). */
 void answer_progress(struct request *request, const struct progress *progress, int retry_after_s,
                      const struct answer_notes *notes);
+
+/* If the client of an event stream has received its last event already (`Last-Event-ID: end`),
+ * replies with 204, which ends the reconnecting of a browser, and returns true. */
+bool answer_received(struct request *request, enum format format);
 
 /* Replies that there is no lookup with that id (ERR_NOT_FOUND), or that it could not be found. */
 void answer_no_lookup(struct request *request, enum err err);

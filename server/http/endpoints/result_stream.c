@@ -2,18 +2,13 @@
 /* result_stream.c - see result_stream.h. */
 #include "http/endpoints/result_stream.h"
 
+#include "http/endpoints/bulk_body.h"
 #include "http/protocol/event_stream.h"
-
-#include <string.h>
-
-#define RETRY_MS         3000               /* before a browser connects again */
-#define RESULT_MAX_BYTES ((size_t)16 << 20) /* an event is little longer than its body */
 
 struct stream *result_stream_start(struct request *request, enum format format,
                                    const struct stream_notes *notes,
                                    const struct stream_owner *owner, void *state)
 {
-    const char *heartbeat = format == FORMAT_SSE ? event_stream_heartbeat : "\n";
     struct buf autobuf retry = BUF_INIT(BUF_SMALL);
     struct reply head;
 
@@ -23,9 +18,9 @@ struct stream *result_stream_start(struct request *request, enum format format,
         reply_header(&head, "Link", "</lookups/%s>; rel=\"monitor\"", notes->lookup_id);
     if (notes->preference_applied && *notes->preference_applied)
         reply_text(&head, "Preference-Applied", notes->preference_applied);
-    struct stream *stream = stream_start(request, &head, heartbeat, owner, state);
-    if (stream && format == FORMAT_SSE) {
-        event_stream_retry(RETRY_MS, &retry);
+    struct stream *stream = stream_start(request, &head, bulk_body_heartbeat(format), owner, state);
+    if (format == FORMAT_SSE) {
+        event_stream_retry(&retry);
         stream_write(stream, retry.data, retry.len);
     }
     return stream;
@@ -33,7 +28,7 @@ struct stream *result_stream_start(struct request *request, enum format format,
 
 void result_stream_end(struct stream *stream, enum format format, const struct bulk_line *line)
 {
-    struct buf autobuf out = BUF_INIT(RESULT_MAX_BYTES);
+    struct buf autobuf out = BUF_INIT(BULK_LINE_MAX);
 
     if (format == FORMAT_SSE)
         bulk_line_event(line, EVENT_LAST_ID, &out);
@@ -65,19 +60,5 @@ void answer_line(struct request *request, enum format format, const struct bulk_
 
     if (line->err)
         request_set_outcome(request, err_row(line->err)->code, NULL, line->charged);
-    struct stream *stream = result_stream_start(request, format, &notes, &owner, NULL);
-    if (stream)
-        result_stream_end(stream, format, line);
-}
-
-bool answer_received(struct request *request, enum format format)
-{
-    const char *last_id = format == FORMAT_SSE ? request_header(request, "Last-Event-ID") : NULL;
-    struct reply reply;
-
-    if (!last_id || strcmp(last_id, EVENT_LAST_ID) != 0)
-        return false;
-    reply_init(&reply, 204);
-    request_reply(request, &reply);
-    return true;
+    result_stream_end(result_stream_start(request, format, &notes, &owner, NULL), format, line);
 }

@@ -15,7 +15,7 @@ struct stream_notes {
     const char *preference_applied; /* RFC 7240 */
 };
 
-/* Starts the stream; see stream_start(), also about NULL. */
+/* Starts the stream; see stream_start(). */
 struct stream *result_stream_start(struct request *request, enum format format,
                                    const struct stream_notes *notes,
                                    const struct stream_owner *owner, void *state);
@@ -26,11 +26,7 @@ void result_stream_drained(struct stream *stream);
 /* Writes the result and ends the stream. */
 void result_stream_end(struct stream *stream, enum format format, const struct bulk_line *line);
 
-/* Replies with a stream of this result alone. */
+/* Replies with a stream of this result alone, which needs no slot of stream_reserve(). */
 void answer_line(struct request *request, enum format format, const struct bulk_line *line);
-
-/* If the last event was received already (`Last-Event-ID: end`), replies with 204, which ends the
- * reconnecting of a browser, and returns true. */
-bool answer_received(struct request *request, enum format format);
 
 #endif

@@ -2,6 +2,8 @@
 /* timing_text.c - see timing_text.h. */
 #include "http/endpoints/timing_text.h"
 
+#include "base/clock.h"
+
 #include "base/mem.h"
 
 #include <stddef.h>
@@ -44,4 +46,10 @@ void timing_write_json(const struct lookup_timing *timing, enum task_phase phase
         before = ",";
     }
     buf_add_str(out, "}");
+}
+
+void timing_write_progress(int64_t elapsed_ms, int64_t expected_ms, struct buf *out)
+{
+    buf_addf(out, ",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld", (long long)(elapsed_ms / 1000),
+             (long long)(elapsed_ms % 1000 / 100), (long long)clock_ceil_s(expected_ms));
 }

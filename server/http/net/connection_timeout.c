@@ -103,6 +103,16 @@ static void end_connection(const struct connection_timeout *one)
         shutdown(one->fd, SHUT_RDWR);
 }
 
+void connection_timeouts_end_stalled(struct connection_timeouts *all, int64_t stalled_ms,
+                                     int64_t now_ms)
+{
+    struct connection_timeout *one;
+
+    DL_FOREACH (all->lists[PHASE_SENDING], one)
+        if (!has_taken(one) && one->at_ms - all->after_ms[PHASE_SENDING] + stalled_ms <= now_ms)
+            end_connection(one);
+}
+
 void connection_timeouts_end_sending(struct connection_timeouts *all)
 {
     struct connection_timeout *one;

@@ -35,7 +35,7 @@ struct connection_timeout {
     bool armed;                  /* is in the list of `phase` */
     bool is_stream;              /* the response has no end yet: see PHASE_SENDING */
     bool resets;                 /* ends by a reset: its response has no other sign of being cut */
-    uint64_t acked;              /* bytes that the client had taken at the last check of a stream */
+    uint64_t acked;              /* bytes that the client had taken at the last check */
     int fd;                      /* the connection's socket, borrowed */
     int64_t idle_since_ms;
 };
@@ -67,6 +67,11 @@ struct connection_timeout *connection_timeouts_pop_expired(struct connection_tim
  * plans the next check of an idle connection or a stream. */
 void connection_on_timeout(struct connection_timeouts *all, struct connection_timeout *expired,
                            int64_t now_ms);
+
+/* Ends the connections whose clients read a response, but have taken no byte of it since the last
+ * call, nor in the last `stalled_ms`. */
+void connection_timeouts_end_stalled(struct connection_timeouts *all, int64_t stalled_ms,
+                                     int64_t now_ms);
 
 /* Ends all connections whose clients read a response. */
 void connection_timeouts_end_sending(struct connection_timeouts *all);

@@ -7,9 +7,9 @@
 
 const char event_stream_heartbeat[] = ": waiting\n\n";
 
-void event_stream_retry(int ms, struct buf *out)
+void event_stream_retry(struct buf *out)
 {
-    buf_addf(out, "retry: %d\n\n", ms);
+    buf_add_str(out, "retry: 3000\n\n");
 }
 
 static size_t line_length(struct slice text)

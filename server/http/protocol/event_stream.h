@@ -14,8 +14,8 @@
 /* A comment and an empty line, which no reader reports as an event. */
 extern const char event_stream_heartbeat[];
 
-/* Appends how long a reader waits before it connects again. */
-void event_stream_retry(int ms, struct buf *out);
+/* Appends how long a reader waits before it connects again: 3 s. */
+void event_stream_retry(struct buf *out);
 
 /* Appends an event. `id` (NULL = none) and `name` contain no line end and no NUL: a programming
  * error, asserted. A line end at the end of `data` is left out. */
