@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_list_kept.c - tests what is kept of lists: for how long, in how much memory, and nothing
  * that was deleted. */
+#include "held_calls.h"
 #include "list_flow.h"
 #include "lookup/lists/bulk_state.h"
 
@@ -50,6 +51,46 @@ TEST(deleted_domain_is_in_no_list_that_has_ended)
     ck_assert_uint_eq(list_errors(other, ERR_OK), 49);
     list_free(other);
     list_free(reader);
+}
+
+/* As after news of another process, or a conflict of two results. */
+TEST(result_of_a_question_that_changes_is_not_held)
+{
+    struct list_reader *reader = list_open(list_of_companies(0, 50));
+    struct bulk *bulk = reader->open.reader->bulk;
+
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_uint_eq(bulk->n_held, 50);
+    bulks_forget(flow.engine->bulks, bulk->records[7].key, NULL);
+    ck_assert_uint_eq(bulk->n_held, 49);
+    ck_assert_ptr_null(bulk->records[7].held);
+    list_read_all(reader, 1000);
+    list_free(reader);
+}
+
+TEST(deleted_domain_is_not_in_a_pull_that_waits_for_the_store)
+{
+    struct forget_domain_call call = {.call.run = engine_forget_domain, .domain = "company7.com"};
+    struct list_reader *reader = list_open(list_of_companies(0, 20)), *other;
+    int returns = 0;
+
+    list_read_all(reader, HOUR_MS);
+    other = list_find(reader->open.progress.id, "client");
+    list_free(reader);
+    for (int i = 10; i < 20; i++) /* the others are in the pull already */
+        cache_remove_domain(flow.cache, flow_company(i));
+    held_calls_set(HOLD_POSTED, "find");
+    ck_assert(!list_pull(other));
+    flow_post(&call.call, &returns);
+    flow_advance(100);
+    inbox_run_all(flow.inbox);
+    held_calls_release();
+    flow_advance(100);
+    list_read(other);
+    ck_assert_int_eq(other->entries[7].err, ERR_NOT_CACHED);
+    ck_assert_uint_eq(list_errors(other, ERR_OK), 19);
+    ck_assert_int_eq(returns, 1);
+    list_free(other);
 }
 
 /* ---- time and memory ---- */

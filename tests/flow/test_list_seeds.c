@@ -14,7 +14,7 @@
  *
  * SEEDS=N runs N seeds; SEED=N runs only that one. */
 #include "base/log.h"
-#include "list_flow.h"
+#include "list_oracle.h"
 #include "lookup/lists/bulk_state.h"
 #include "tests/simulator/random.h"
 #include "weak_store.h"
@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define DEFAULT_SEEDS 200
@@ -33,125 +34,47 @@
 #endif
 #define PARTS       20
 #define STEPS       40
-#define READERS_MAX 48
-#define COMPANIES   40
 #define ENTRIES_MAX 30
-#define EXPIRED     20
 #define QUOTA       12
 #define END_MS      (4 * HOUR_MS)
 
-struct plan {
-    struct random random;
-    bool readers_stay;
-    bool has_expired; /* results of the first EXPIRED companies */
-    bool has_long_list;
-    bool has_lost_submits; /* unknown outcomes, after which a question may be paid for again */
-    bool is_paused, is_store_away, was_store_away;
-    int deleted[COMPANIES];
-    struct list_reader *readers[READERS_MAX];
-    size_t n_readers;
-};
+static struct random randomness;
+/* ---- the seed that fails ---- */
 
-static struct plan plan;
-static uint64_t seed_now;
-static bool has_failed = true;
+/* By part, shared with the processes of the tests: the seed that runs, + 1. A check that fails ends
+ * its process, so what is left has failed. */
+static uint64_t *running;
 
-/* A check that fails ends this process. */
-static void print_seed(void)
+static void print_failed(void)
 {
-    if (has_failed)
-        fprintf(stderr, "seed %llu; repeat it with SEED=%llu\n", (unsigned long long)seed_now,
-                (unsigned long long)seed_now);
+    for (size_t i = 0; i < PARTS; i++)
+        if (running[i])
+            fprintf(stderr, "seed %llu: failed; repeat it with SEED=%llu\n",
+                    (unsigned long long)(running[i] - 1), (unsigned long long)(running[i] - 1));
 }
+
+static void share_running(void)
+{
+    if (running)
+        return;
+    running = mmap(NULL, PARTS * sizeof *running, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert_ptr_ne(running, MAP_FAILED);
+    ck_assert_int_eq(atexit(print_failed), 0);
+}
+
+BEFORE_TESTS(share_running);
+
+/* ---- chance ---- */
 
 static size_t below(size_t n)
 {
-    return (size_t)random_below(&plan.random, n);
+    return (size_t)random_below(&randomness, n);
 }
 
 static bool happens(int percent)
 {
     return below(100) < (size_t)percent;
-}
-
-/* ---- what must hold ---- */
-
-static void check_credits(const struct list_reader *reader)
-{
-    const struct bulk *bulk = reader->open.reader->bulk;
-    size_t spent = bulk->n_charged[CHARGED_YES] + bulk->n_charged[CHARGED_MAYBE];
-
-    ck_assert_uint_le(bulk->n_ended, bulk->n);
-    if (!bulk->is_over && bulk->list->max_credits >= 0)
-        ck_assert_uint_le(spent + bulk->n_may_pay, (size_t)bulk->list->max_credits);
-}
-
-static void check_lists(void)
-{
-    for (size_t i = 0; i < plan.n_readers; i++)
-        if (!plan.readers[i]->is_closed)
-            check_credits(plan.readers[i]);
-}
-
-static int is_expired(int i)
-{
-    return plan.has_expired && i < EXPIRED;
-}
-
-static void check_ledger_of_each(void)
-{
-    for (int i = 0; i < COMPANIES; i++) {
-        size_t n = fake_upstream_ledger_of(flow.upstream, flow_company(i));
-        if (!plan.has_lost_submits)
-            ck_assert_msg(n <= (size_t)(1 + plan.deleted[i] + is_expired(i)),
-                          "company%d.com was paid %zu times", i, n);
-    }
-}
-
-static bool is_first_reader_of_its_list(size_t i)
-{
-    for (size_t j = 0; j < i; j++)
-        if (plan.readers[j]->open.reader->bulk == plan.readers[i]->open.reader->bulk)
-            return false;
-    return true;
-}
-
-/* Only if all readers have stayed. */
-static void check_ledger(void)
-{
-    size_t yes = 0, maybe = 0, created = fake_upstream_ledger(flow.upstream);
-
-    for (size_t i = 0; i < plan.n_readers; i++) {
-        const struct list_reader *reader = plan.readers[i];
-        if (!is_first_reader_of_its_list(i))
-            continue;
-        yes += list_charged(reader, CHARGED_YES);
-        maybe += list_charged(reader, CHARGED_MAYBE);
-    }
-    for (size_t i = 0; i < flow.n_callers; i++) {
-        const struct caller *caller = flow.callers[i];
-        if (caller->from_cache || caller->collapsed || !*caller->lookup_id)
-            continue;
-        yes += !caller->err;
-        maybe += caller->err == ERR_STILL_PROCESSING || caller->charged == CHARGED_MAYBE;
-    }
-    ck_assert_msg(yes <= created && created <= yes + maybe,
-                  "%zu were created, %zu are charged, and %zu perhaps", created, yes, maybe);
-}
-
-/* A result is only missing if it was deleted, or is still to be written, and not in the cache. */
-static void check_missing(void)
-{
-    bool has_deleted = plan.was_store_away;
-
-    for (int i = 0; i < COMPANIES; i++)
-        has_deleted = has_deleted || plan.deleted[i];
-    for (size_t i = 0; i < plan.n_readers && !has_deleted; i++)
-        for (size_t j = 0; j < plan.readers[i]->n_entries; j++) {
-            const struct listed *entry = &plan.readers[i]->entries[j];
-            ck_assert(!entry->times || entry->err != ERR_NOT_CACHED ||
-                      entry->outcome != BULK_FAILED);
-        }
 }
 
 /* ---- steps ---- */
@@ -358,8 +281,8 @@ static void start(uint64_t seed)
     static const int64_t submits_ms[] = {0, 500, 5000, 26000}, tasks_ms[] = {0, 1000, 20000};
     struct engine_options options = flow_options();
 
-    seed_now = seed;
-    plan = (struct plan){.random = {seed}, .readers_stay = seed % 2 == 0};
+    randomness = (struct random){seed};
+    plan = (struct plan){.readers_stay = seed % 2 == 0};
     options.batch.size = sizes[below(ARRAY_LEN(sizes))];
     options.batch.slots = 1 + (int)below(3);
     options.batch.linger_ms = (int64_t)below(2) * 100;
@@ -424,10 +347,11 @@ static void read_once_more(void)
     check_ledger_of_each();
 }
 
-static void run_plan(uint64_t seed)
+static void run_plan(uint64_t seed, int part)
 {
     static const int64_t pauses_ms[] = {0, 0, 1, 50, 200, 1000, 6000, 30000, 60000};
 
+    running[part] = seed + 1;
     start(seed);
     for (size_t n = 5 + below(STEPS); n > 0; n--) {
         step();
@@ -454,6 +378,7 @@ static void run_plan(uint64_t seed)
     if (is_drained)
         flow_restart();
     read_once_more();
+    running[part] = 0;
 }
 
 static long long number_of(const char *name, long long otherwise)
@@ -469,10 +394,8 @@ RANGE_TEST(list_seeds_keep_every_promise, 0, PARTS)
 
     if (one < 0)
         log_set_level((enum log_level)(LOG_ERROR + 1));
-    ck_assert_int_eq(atexit(print_seed), 0);
     if (one >= 0 && _i == 0)
-        run_plan((uint64_t)one);
+        run_plan((uint64_t)one, 0);
     for (long long seed = _i; one < 0 && seed < n; seed += PARTS)
-        run_plan((uint64_t)seed);
-    has_failed = false;
+        run_plan((uint64_t)seed, _i);
 }

@@ -5,7 +5,7 @@
 Each row is a rule of the core about the order of writes, about money, or about what a caller may receive. The text to
 replace must occur exactly once: if the code changes, the row has to follow, which tests/scripts/check_defects.py
 requires. `make seed-defects` runs it in about 15 minutes; arguments are names of rows. The defects of the test's own
-driver are part of `make flow` (defect.h).
+driver are part of `make flow` (defect.h). Rows `list-...` are for the seeds of lists.
 """
 import os
 import shutil
@@ -111,7 +111,7 @@ def build(test):
 
 
 def seed_of(line):
-    return int(line.split()[1].rstrip(":;"))
+    return int(line.split()[1].rstrip(":"))
 
 
 def finds(test):
