@@ -6,7 +6,7 @@
 
 #include "tests/support/suite.h"
 
-struct plan plan;
+struct list_plan list_plan;
 
 static void check_credits(const struct list_reader *reader)
 {
@@ -20,22 +20,22 @@ static void check_credits(const struct list_reader *reader)
 
 void check_lists(void)
 {
-    for (size_t i = 0; i < plan.n_readers; i++)
-        if (!plan.readers[i]->is_closed)
-            check_credits(plan.readers[i]);
+    for (size_t i = 0; i < list_plan.n_readers; i++)
+        if (!list_plan.readers[i]->is_closed)
+            check_credits(list_plan.readers[i]);
 }
 
 static int is_expired(int i)
 {
-    return plan.has_expired && i < EXPIRED;
+    return list_plan.has_expired && i < EXPIRED;
 }
 
 void check_ledger_of_each(void)
 {
     for (int i = 0; i < COMPANIES; i++) {
         size_t n = fake_upstream_ledger_of(flow.upstream, flow_company(i));
-        if (!plan.has_lost_submits)
-            ck_assert_msg(n <= (size_t)(1 + plan.deleted[i] + is_expired(i)),
+        if (!list_plan.has_lost_submits)
+            ck_assert_msg(n <= (size_t)(1 + list_plan.deleted[i] + is_expired(i)),
                           "company%d.com was paid %zu times", i, n);
     }
 }
@@ -43,7 +43,7 @@ void check_ledger_of_each(void)
 static bool is_first_reader_of_its_list(size_t i)
 {
     for (size_t j = 0; j < i; j++)
-        if (plan.readers[j]->open.reader->bulk == plan.readers[i]->open.reader->bulk)
+        if (list_plan.readers[j]->open.reader->bulk == list_plan.readers[i]->open.reader->bulk)
             return false;
     return true;
 }
@@ -52,8 +52,8 @@ void check_ledger(void)
 {
     size_t yes = 0, maybe = 0, created = fake_upstream_ledger(flow.upstream);
 
-    for (size_t i = 0; i < plan.n_readers; i++) {
-        const struct list_reader *reader = plan.readers[i];
+    for (size_t i = 0; i < list_plan.n_readers; i++) {
+        const struct list_reader *reader = list_plan.readers[i];
         if (!is_first_reader_of_its_list(i))
             continue;
         yes += list_charged(reader, CHARGED_YES);
@@ -73,13 +73,13 @@ void check_ledger(void)
 /* A result is only missing if it was deleted, or is still to be written, and not in the cache. */
 void check_missing(void)
 {
-    bool has_deleted = plan.was_store_away;
+    bool has_deleted = list_plan.was_store_away;
 
     for (int i = 0; i < COMPANIES; i++)
-        has_deleted = has_deleted || plan.deleted[i];
-    for (size_t i = 0; i < plan.n_readers && !has_deleted; i++)
-        for (size_t j = 0; j < plan.readers[i]->n_entries; j++) {
-            const struct listed *entry = &plan.readers[i]->entries[j];
+        has_deleted = has_deleted || list_plan.deleted[i];
+    for (size_t i = 0; i < list_plan.n_readers && !has_deleted; i++)
+        for (size_t j = 0; j < list_plan.readers[i]->n_entries; j++) {
+            const struct listed *entry = &list_plan.readers[i]->entries[j];
             ck_assert(!entry->times || entry->err != ERR_NOT_CACHED ||
                       entry->outcome != BULK_FAILED);
         }

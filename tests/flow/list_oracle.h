@@ -13,7 +13,7 @@
 #define COMPANIES   40
 #define EXPIRED     20
 
-struct plan {
+struct list_plan {
     bool readers_stay;
     bool has_expired; /* results of the first EXPIRED companies */
     bool has_long_list;
@@ -24,7 +24,7 @@ struct plan {
     size_t n_readers;
 };
 
-extern struct plan plan;
+extern struct list_plan list_plan;
 
 /* After each step: no list spends more than its own limit. */
 void check_lists(void);

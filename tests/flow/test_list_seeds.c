@@ -84,12 +84,12 @@ static void add_reader(struct list_reader *reader)
     if (reader->open.err)
         list_free(reader);
     else
-        plan.readers[plan.n_readers++] = reader;
+        list_plan.readers[list_plan.n_readers++] = reader;
 }
 
 static struct list_reader *any_reader(void)
 {
-    return plan.n_readers ? plan.readers[below(plan.n_readers)] : NULL;
+    return list_plan.n_readers ? list_plan.readers[below(list_plan.n_readers)] : NULL;
 }
 
 static struct bulk_list *random_list(void)
@@ -121,7 +121,7 @@ static struct bulk_list *random_list(void)
 /* Of more than one iteration, and than a reader may leave unread. */
 static struct bulk_list *long_list(void)
 {
-    plan.has_long_list = true;
+    list_plan.has_long_list = true;
     return list_of_companies(COMPANIES, BULK_STARTS_MAX + (int)below(BULK_UNREAD_MAX));
 }
 
@@ -135,9 +135,9 @@ static struct bulk_list *usual_list(void)
 
 static void open_list(void)
 {
-    if (plan.n_readers == READERS_MAX)
+    if (list_plan.n_readers == READERS_MAX)
         return;
-    bool may_be_long = flow.options.batch.size == 100 && !plan.has_long_list;
+    bool may_be_long = flow.options.batch.size == 100 && !list_plan.has_long_list;
     struct list_reader *reader = list_try(may_be_long && happens(5) ? long_list()
                                           : happens(40)             ? usual_list()
                                                                     : random_list());
@@ -145,7 +145,7 @@ static void open_list(void)
     if (!reader->open.err) {
         reader->pull.order = happens(30) ? BULK_AS_LISTED : BULK_AS_ENDED;
         reader->pull.wants_progress = happens(20);
-        reader->pull.closes_open = !plan.readers_stay && happens(20);
+        reader->pull.closes_open = !list_plan.readers_stay && happens(20);
         reader->pull.promises = happens(20);
         if (reader->pull.closes_open || reader->pull.promises)
             reader->pull.until_ms = flow_now_ms() + (int64_t)below(60000);
@@ -157,7 +157,7 @@ static void open_known(void)
 {
     const struct list_reader *known = any_reader();
 
-    if (known && plan.n_readers < READERS_MAX)
+    if (known && list_plan.n_readers < READERS_MAX)
         add_reader(list_find(known->open.progress.id, happens(80) ? "client" : "other"));
 }
 
@@ -178,7 +178,7 @@ static void leave(void)
 {
     struct list_reader *reader = any_reader();
 
-    if (reader && !plan.readers_stay)
+    if (reader && !list_plan.readers_stay)
         list_close(reader);
 }
 
@@ -187,8 +187,8 @@ static void continue_reading(void)
 {
     struct list_reader *reader = any_reader();
 
-    if (!reader || plan.readers_stay || plan.n_readers == READERS_MAX || reader->is_closed ||
-        reader->pull.order == BULK_AS_LISTED)
+    if (!reader || list_plan.readers_stay || list_plan.n_readers == READERS_MAX ||
+        reader->is_closed || reader->pull.order == BULK_AS_LISTED)
         return;
     add_reader(list_continue(reader, reader->n - list_errors(reader, ERR_STILL_PROCESSING)));
     list_close(reader);
@@ -204,15 +204,15 @@ static void cancel(void)
 
 static void pause_or_resume(void)
 {
-    plan.is_paused = !plan.is_paused;
-    engine_set_paused(flow.engine, plan.is_paused);
+    list_plan.is_paused = !list_plan.is_paused;
+    engine_set_paused(flow.engine, list_plan.is_paused);
 }
 
 static void break_or_mend_store(void)
 {
-    plan.is_store_away = !plan.is_store_away;
-    plan.was_store_away = true;
-    weak_store_fail_all(flow.store, plan.is_store_away);
+    list_plan.is_store_away = !list_plan.is_store_away;
+    list_plan.was_store_away = true;
+    weak_store_fail_all(flow.store, list_plan.is_store_away);
 }
 
 static void break_submit(void)
@@ -225,7 +225,7 @@ static void break_submit(void)
     };
     size_t i = below(ARRAY_LEN(faults));
 
-    plan.has_lost_submits = plan.has_lost_submits || faults[i].end == TRANSPORT_BROKEN;
+    list_plan.has_lost_submits = list_plan.has_lost_submits || faults[i].end == TRANSPORT_BROKEN;
     fake_upstream_fault(flow.upstream, faults[i]);
 }
 
@@ -235,11 +235,11 @@ static void delete_domain(void)
     static int unused;
     int i = (int)below(COMPANIES);
 
-    if (plan.is_store_away)
+    if (list_plan.is_store_away)
         return; /* it may have happened */
     call = (struct forget_domain_call){.call.run = engine_forget_domain};
     snprintf(call.domain, sizeof call.domain, "%s", flow_company(i));
-    plan.deleted[i]++;
+    list_plan.deleted[i]++;
     flow_post(&call.call, &unused);
     flow_advance(10);
     inbox_run_all(flow.inbox);
@@ -251,7 +251,7 @@ static void ask_alone(void)
         flow_request_as(happens(50) ? "client" : "other", flow_company((int)below(COMPANIES)),
                         happens(50) ? WAIT_MS : 0);
 
-    if (!plan.readers_stay && happens(30))
+    if (!list_plan.readers_stay && happens(30))
         engine_abandon(flow.engine, caller->request.ticket);
 }
 
@@ -282,13 +282,13 @@ static void start(uint64_t seed)
     struct engine_options options = flow_options();
 
     randomness = (struct random){seed};
-    plan = (struct plan){.readers_stay = seed % 2 == 0};
+    list_plan = (struct list_plan){.readers_stay = seed % 2 == 0};
     options.batch.size = sizes[below(ARRAY_LEN(sizes))];
     options.batch.slots = 1 + (int)below(3);
     options.batch.linger_ms = (int64_t)below(2) * 100;
     options.max_bulks = 4 + below(30);
-    plan.has_expired = happens(20);
-    if (plan.has_expired)
+    list_plan.has_expired = happens(20);
+    if (list_plan.has_expired)
         options.results.ttl_found_ms = DAY_MS;
     flow_set_cache_bytes(happens(30) ? 0 : 1 << 20);
     flow_start(options);
@@ -297,7 +297,7 @@ static void start(uint64_t seed)
     if (happens(30))
         fake_upstream_rule(flow.upstream,
                            (struct fake_rule){.domain = "company8.com", .is_rejected = true});
-    if (plan.has_expired) {
+    if (list_plan.has_expired) {
         flow_request_companies(0, EXPIRED);
         flow_advance(HOUR_MS);
         flow_advance(2 * DAY_MS);
@@ -306,9 +306,9 @@ static void start(uint64_t seed)
 
 static void end_faults(void)
 {
-    if (plan.is_paused)
+    if (list_plan.is_paused)
         pause_or_resume();
-    if (plan.is_store_away)
+    if (list_plan.is_store_away)
         break_or_mend_store();
     fake_upstream_clear_faults(flow.upstream);
 }
@@ -316,9 +316,9 @@ static void end_faults(void)
 /* Reads all lists to their end; the engine may be draining. */
 static void read_all(void)
 {
-    for (size_t i = 0; i < plan.n_readers; i++)
-        if (!plan.readers[i]->is_closed)
-            list_read_all(plan.readers[i], END_MS);
+    for (size_t i = 0; i < list_plan.n_readers; i++)
+        if (!list_plan.readers[i]->is_closed)
+            list_read_all(list_plan.readers[i], END_MS);
     int64_t until_ms = flow_now_ms() + END_MS;
     while (engine_status(flow.engine).bulks || engine_status(flow.engine).lookups) {
         flow_advance(1000);
@@ -329,9 +329,9 @@ static void read_all(void)
 
 static void free_readers(void)
 {
-    for (size_t i = 0; i < plan.n_readers; i++)
-        list_free(plan.readers[i]);
-    plan.n_readers = 0;
+    for (size_t i = 0; i < list_plan.n_readers; i++)
+        list_free(list_plan.readers[i]);
+    list_plan.n_readers = 0;
 }
 
 /* All of it again costs only what is missing. */
@@ -358,7 +358,7 @@ static void run_plan(uint64_t seed, int part)
         flow_advance(pauses_ms[below(ARRAY_LEN(pauses_ms))]);
         check_lists();
     }
-    if (!plan.readers_stay && happens(20)) {
+    if (!list_plan.readers_stay && happens(20)) {
         free_readers(); /* their calls would be lost */
         end_faults();
         flow_restart();
@@ -368,7 +368,7 @@ static void run_plan(uint64_t seed, int part)
     if (is_drained)
         engine_drain(flow.engine, (int64_t)below(3) * 20000);
     read_all();
-    if (plan.readers_stay)
+    if (list_plan.readers_stay)
         check_ledger();
     check_ledger_of_each();
     check_missing();
