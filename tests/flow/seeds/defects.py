@@ -32,7 +32,6 @@ EXECUTE = "server/store/execute.c"
 CHOICE = "server/lookup/batching/batch_choice.c"
 MAINTENANCE = "server/lookup/maintenance.c"
 MESSAGES = "server/lookup/engine_messages.c"
-BULK = "server/lookup/lists/bulk.c"
 WINDOW = "server/lookup/lists/bulk_window.c"
 
 # name, file, text, its replacement
@@ -92,7 +91,6 @@ DEFECTS = [
     ("list-spends-beyond-its-credits", WINDOW, "spent < (size_t)max ? (size_t)max - spent : 0;",
      "spent <= (size_t)max ? (size_t)max + 1 - spent : 0;"),
     ("list-forgets-an-entry", WINDOW, "    if (index < bulk->first)\n        bulk->first = index;\n", ""),
-    ("list-continues-in-another-run", BULK, "open->run == 0 || open->run == bulk->run;", "open->run >= 0;"),
 ]
 
 
