@@ -9,5 +9,5 @@ void tcp_reset(int fd)
 {
     const struct sockaddr none = {.sa_family = AF_UNSPEC};
 
-    connect(fd, &none, sizeof none); /* dissolves the association: connect(2) */
+    (void)connect(fd, &none, sizeof none); /* dissolves the association: connect(2) */
 }
