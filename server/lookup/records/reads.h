@@ -5,9 +5,9 @@
  * since it was posted. So a read that returns is compared with what is known now: a result in the
  * cache is newer, and so is one that was served before the journal could write it; a deletion that
  * waits in the journal counts as done; and if the question's stored result has changed since the
- * call was posted, the store is read again. Each repetition requires
- * another change, so there are few. Therefore a caller that finds no stored result, and no lookup
- * of the question in flight, may start one: nothing was paid for in the meantime.
+ * call was posted, the store is read again. Each repetition requires another change, so there are
+ * few. Therefore a caller that finds no stored result, and no lookup of the question in flight, may
+ * start one: nothing was paid for in the meantime.
  *
  * Engine thread only. */
 #ifndef LOOKUP_RECORDS_READS_H
