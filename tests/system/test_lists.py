@@ -73,7 +73,8 @@ def test_list_as_events_has_progress_results_and_an_end(daemon):
     events = reader.events()
     assert events[0].name == "progress" and events[0].data["total"] == 3
     check_lines(results_of(events), 3)
-    assert [event.id for event in events if event.name == "result"] == ["1", "2", "3"]
+    ids = [event.id.partition("-") for event in events if event.name == "result"]
+    assert len({run for run, _, _ in ids}) == 1 and [n for _, _, n in ids] == ["1", "2", "3"]
     assert (events[-1].id, events[-1].name) == ("end", "end")
     assert (events[-1].data["state"], events[-1].data["done"]) == ("ended", 3)
 

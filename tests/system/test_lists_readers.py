@@ -209,35 +209,67 @@ def test_asynchronous_document_is_accepted_with_its_progress(daemon, sim):
 # ---- Last-Event-ID ----
 
 
+def results_after(daemon, bulk, last):
+    """Returns the events with the results that follow the one with that id."""
+    events = ListStream(daemon, "GET", f"/bulks/{bulk}?format=sse", {"Last-Event-ID": last}).events()
+    assert events[-1].id == "end"
+    return [event for event in events if event.name == "result"]
+
+
+def read_events(daemon, entries, query=""):
+    """Sends a list; returns the id of its bulk, the events with its results, and its run, which their ids name."""
+    reader = stream(daemon, entries, query="?format=sse" + query)
+    results = [event for event in reader.events() if event.name == "result"]
+    run = results[0].id.partition("-")[0]
+    assert int(run) > 0
+    return reader.bulk_id(), results, run
+
+
 def test_last_event_id_continues_at_each_position(daemon):
-    reader = stream(daemon, domains(6), query="?format=sse")
-    bulk, events = reader.bulk_id(), reader.events()
-    seen = results_of(events)
+    bulk, seen, run = read_events(daemon, domains(6))
+    assert [event.id for event in seen] == [f"{run}-{n}" for n in range(1, 7)]
     for n in range(7):
-        again = ListStream(daemon, "GET", f"/bulks/{bulk}?format=sse", {"Last-Event-ID": str(n)}).events()
-        assert [line["index"] for line in results_of(again)] == [line["index"] for line in seen[n:]]
-        assert [event.id for event in again if event.name == "result"] == [str(i + 1) for i in range(n, 6)]
-        assert again[-1].id == "end"
+        assert results_after(daemon, bulk, f"{run}-{n}") == seen[n:]
+        assert results_after(daemon, bulk, str(n)) == seen[n:], "a number alone is of whatever run there is"
+
+
+def test_last_event_id_of_another_run_starts_from_the_first_result(daemon):
+    """The entries of each run end in an order of their own: a number would skip other results than those that were
+    read. What is known ends first."""
+    daemon.lookup("company5.com")
+    bulk, first, run = read_events(daemon, domains(6))
+    again, second, other_run = read_events(daemon, domains(6))
+    assert again == bulk and other_run != run
+    assert [event.data["index"] for event in second] != [event.data["index"] for event in first]
+    assert results_after(daemon, bulk, first[2].id) == second
+    assert results_after(daemon, bulk, second[2].id) == second[3:]
+
+
+def test_list_that_is_sent_again_starts_another_run_from_its_first_result(daemon):
+    """As a client does that reads with fetch(): it repeats its POST."""
+    _, first, run = read_events(daemon, domains(6))
+    response = send(daemon, domains(6), query="?format=sse", headers={"Last-Event-ID": first[2].id})
+    ids = [line.removeprefix("id: ") for line in response.body.decode().splitlines() if line.startswith("id: ")]
+    assert len(ids) == 7 and ids[-1] == "end"
+    assert not any(name.startswith(run + "-") for name in ids)
 
 
 def test_last_event_id_continues_after_a_wait_that_has_ended(daemon, sim):
     """What was open then has no result yet, and no id: it is not skipped."""
     daemon.lookup("company0.com")
     sim.hold_submits()
-    reader = stream(daemon, domains(4), query="?format=sse&wait=1")
-    results = [event for event in reader.events() if event.name == "result"]
-    assert [event.id for event in results] == ["1", None, None, None]
+    bulk, results, run = read_events(daemon, domains(4), "&wait=1")
+    assert [event.id for event in results] == [f"{run}-1", None, None, None]
     sim.release_submits()
-    again = ListStream(daemon, "GET", f"/bulks/{reader.bulk_id()}?format=sse", {"Last-Event-ID": "1"}).events()
-    assert codes(results_of(again)) == {"ok": 3}
-    assert [event.id for event in again if event.name == "result"] == ["2", "3", "4"]
+    again = results_after(daemon, bulk, f"{run}-1")
+    assert codes(event.data for event in again) == {"ok": 3}
+    assert [event.id for event in again] == [f"{run}-{n}" for n in (2, 3, 4)]
 
 
-@pytest.mark.parametrize("last", ["7", "99999999999999999999", "x", ""])
+@pytest.mark.parametrize("last", ["7", "RUN-7", "99999999999999999999", "x", "", "1-1", "RUN-", "RUN-1, RUN-2"])
 def test_unknown_last_event_id_starts_from_the_first_result(daemon, last):
-    bulk = stream(daemon, domains(6), query="?format=sse").bulk_id()
-    events = ListStream(daemon, "GET", f"/bulks/{bulk}?format=sse", {"Last-Event-ID": last}).events()
-    assert len(results_of(events)) == 6
+    bulk, seen, run = read_events(daemon, domains(6))
+    assert results_after(daemon, bulk, last.replace("RUN", run)) == seen
 
 
 def test_last_event_id_end_gets_204(daemon, sim):

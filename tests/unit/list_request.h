@@ -19,8 +19,9 @@
 #include <string.h>
 
 struct request {
-    const char *type, *prefer, *body; /* `prefer` NULL = no such header */
-    const char *argument, *value;     /* one argument of the query; NULL = none */
+    const char *type, *body;
+    const char *prefer, *last_event_id; /* NULL = no such header */
+    const char *argument, *value;       /* one argument of the query; NULL = none */
 };
 
 struct stream {
@@ -94,9 +95,10 @@ const struct clock *request_clock(const struct request *request)
 
 const char *request_header(const struct request *request, const char *name)
 {
-    return strcmp(name, "Content-Type") == 0 ? request->type
-           : strcmp(name, "Prefer") == 0     ? request->prefer
-                                             : NULL;
+    return strcmp(name, "Content-Type") == 0    ? request->type
+           : strcmp(name, "Prefer") == 0        ? request->prefer
+           : strcmp(name, "Last-Event-ID") == 0 ? request->last_event_id
+                                                : NULL;
 }
 
 const char *request_path_tail(const struct request *request)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const struct bulk_progress progress = {.id = "0123456789abcdef0123456789abcdef",
+                                              .run = 1764486000000,
                                               .state = BULK_ENDED,
                                               .total = 2,
                                               .unique = 2,
@@ -138,7 +139,7 @@ TEST(bulk_events_count_from_what_the_client_has)
 
     ck_assert_ptr_eq(strstr(text, "retry: 3000\n"), text);
     ck_assert_ptr_nonnull(strstr(text, "event: progress\ndata: {\"id\""));
-    ck_assert_ptr_nonnull(strstr(text, "id: 8\nevent: result\ndata: {\"index\":1,"));
+    ck_assert_ptr_nonnull(strstr(text, "id: 1764486000000-8\nevent: result\ndata: {\"index\":1,"));
     ck_assert_ptr_nonnull(strstr(text, "\n\nevent: result\ndata: {\"index\":0,"));
     ck_assert_ptr_nonnull(strstr(text, "id: end\nevent: end\ndata: {\"id\""));
 }

@@ -55,7 +55,7 @@ static void return_opened(size_t n)
 
     bulk_list_free(TAKE(open->list));
     open->reader = reader;
-    open->progress = (struct bulk_progress){.total = n, .unique = n, .retry_after_s = 7};
+    open->progress = (struct bulk_progress){.run = 77, .total = n, .unique = n, .retry_after_s = 7};
     return_call();
 }
 
@@ -223,6 +223,44 @@ TEST(events_report_progress_at_most_once_a_second)
     return_results(1, false);
     ck_assert_ptr_nonnull(strstr(strstr(buf_str(&fake.stream.body), "progress") + 1, "progress"));
     return_results(0, true);
+    close_stream(true);
+}
+
+/* ---- a stream that continues ---- */
+
+static const struct {
+    const char *id;
+    int64_t run;
+    size_t after, returned; /* to the engine, and by it */
+    const char *next_id;
+} continued[] = {
+    {"77-2", 77, 2, 2, "id: 77-3\n"}, {"76-2", 76, 2, 0, "id: 77-1\n"},
+    {"2", 0, 2, 2, "id: 77-3\n"},     {"77-9", 77, 9, 0, "id: 77-1\n"},
+    {"x", 0, 0, 0, "id: 77-1\n"},
+};
+
+LOOP_TEST(stream_of_events_continues_where_the_engine_says, continued)
+{
+    fake.request.last_event_id = continued[_i].id;
+    open_bulk(30, "format", "sse");
+    ck_assert_int_eq(posted_open()->run, continued[_i].run);
+    ck_assert_uint_eq(posted_open()->after, continued[_i].after);
+    posted_open()->after = continued[_i].returned;
+    return_opened(30);
+    ck_assert_uint_eq(posted_pull()->after, continued[_i].returned);
+    return_results(1, true);
+    ck_assert_ptr_nonnull(strstr(buf_str(&fake.stream.body), continued[_i].next_id));
+    close_stream(true);
+}
+
+TEST(stream_of_lines_has_no_place_to_continue_from)
+{
+    fake.request.last_event_id = "77-2";
+    open_bulk(30, NULL, NULL);
+    ck_assert_int_eq(posted_open()->run, 0);
+    ck_assert_uint_eq(posted_open()->after, 0);
+    return_opened(30);
+    return_results(30, true);
     close_stream(true);
 }
 

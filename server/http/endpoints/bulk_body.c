@@ -6,11 +6,8 @@
 #include "base/json.h"
 #include "http/endpoints/bulk_line.h"
 #include "http/endpoints/timing_text.h"
+#include "http/protocol/event_place.h"
 #include "http/protocol/event_stream.h"
-
-#include <stdio.h>
-
-#define NUMBER_TEXT 24
 
 /* ---- progress ---- */
 
@@ -87,22 +84,22 @@ void bulk_body_add_progress(const struct bulk_progress *progress, struct buf *ou
     add_event(NULL, "progress", progress, out);
 }
 
-/* The id is the number of results so far: a reader that connects again sends the last one. What is
- * open at the end of its wait has no result yet, so its event has no id. */
+/* A reader that connects again sends the last id. What is open at the end of its wait has no result
+ * yet, so its event has no id. */
 static void add_result_event(const struct bulk_body *body, const struct bulk_line *line,
                              struct buf *out)
 {
-    char id[NUMBER_TEXT];
+    char id[EVENT_PLACE_TEXT];
 
-    snprintf(id, sizeof id, "%zu", body->n_read);
+    event_place_write((struct event_place){body->run, body->n_read}, id);
     bulk_line_event(line, line->err == ERR_STILL_PROCESSING ? NULL : id, out);
 }
 
 /* ---- each format ---- */
 
-void bulk_body_begin(const struct bulk_body *body, const struct bulk_progress *progress,
-                     struct buf *out)
+void bulk_body_begin(struct bulk_body *body, const struct bulk_progress *progress, struct buf *out)
 {
+    body->run = progress->run;
     switch (body->format) {
     case FORMAT_JSON:
         begin_document(progress, out);

@@ -9,6 +9,7 @@
 #include "lookup/lists/bulk.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define BULK_PROGRESS_MAX 1024 /* bytes that bulk_progress_write() appends at most */
 
@@ -17,12 +18,12 @@ void bulk_progress_write(const struct bulk_progress *progress, struct buf *out);
 
 struct bulk_body {
     enum format format;
+    int64_t run;   /* of the bulk, for the ids of events; set by bulk_body_begin() */
     size_t n_read; /* results that the client has; the caller sets those of earlier responses */
     bool has_results;
 };
 
-void bulk_body_begin(const struct bulk_body *body, const struct bulk_progress *progress,
-                     struct buf *out);
+void bulk_body_begin(struct bulk_body *body, const struct bulk_progress *progress, struct buf *out);
 void bulk_body_add_result(struct bulk_body *body, const struct bulk_result *result,
                           struct buf *out);
 void bulk_body_end(const struct bulk_body *body, const struct bulk_progress *progress,

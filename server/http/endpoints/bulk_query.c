@@ -4,26 +4,25 @@
 
 #include "base/mem.h"
 #include "http/core/problem.h"
+#include "http/protocol/event_place.h"
 #include "http/protocol/query.h"
 
 #include <string.h>
 
-#define DIGITS_MAX 9 /* of a number of results */
-
 /* ---- an earlier stream ---- */
 
-/* What is not a number of results starts from the first one. */
+/* What is not a place in a list starts from the first result. */
 static void read_last_event(const struct request *request, struct bulk_query *query)
 {
     const char *id = request_header(request, "Last-Event-ID");
-    int64_t n = 0;
+    struct event_place place = {0, 0};
 
     if (!id || query->common.format != FORMAT_SSE)
         return;
-    if (strlen(id) <= DIGITS_MAX)
-        slice_parse_seconds((struct slice){id, strlen(id)}, &n);
+    event_place_read((struct slice){id, strlen(id)}, &place);
     query->continues = true;
-    query->after = (size_t)n;
+    query->run = place.run;
+    query->after = place.n;
 }
 
 /* ---- a list ---- */

@@ -22,8 +22,9 @@ struct bulk_query {
     struct emails_query common; /* without a question; wait_ms may be BULK_WAIT_UNLIMITED */
     int64_t max_credits;        /* that this list may spend; -1 = no limit of its own */
     size_t after;               /* results that the client has */
-    bool continues; /* `after` is of an earlier stream: 0 instead if the bulk has fewer results */
-    bool is_list;   /* of POST: may spend */
+    int64_t run;                /* in which run of the bulk; 0 = it does not say */
+    bool continues;        /* `after` and `run` are of an earlier stream: bulk_open() judges them */
+    bool is_list;          /* of POST: may spend */
     bool reports_progress; /* 202 instead of 504 when the wait is over */
     bool has_waited;       /* for the end of the bulk; set when it was opened */
 };

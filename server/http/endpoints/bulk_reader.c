@@ -292,8 +292,8 @@ static void start_reading(struct bulk_reading *reading)
     const struct bulk_progress *progress = &reading->open.progress;
 
     reading->query.has_waited = !progress->ended_wall_ms && reading->query.common.wait_ms;
-    if (reading->query.continues && reading->body.n_read > progress->done)
-        reading->body.n_read = 0;
+    if (reading->query.continues)
+        reading->body.n_read = reading->open.after;
     if (is_streamed(reading))
         start_response(reading, progress);
     post_pull(reading);
@@ -339,6 +339,8 @@ void bulk_reading_open(struct bulk_reading *reading, struct bulk_list *list, con
                          reading->clock->now_ms + reading->open_wait_ms + ENGINE_LATE_MS,
                          answer_late);
     open->list = list;
+    open->run = reading->query.run;
+    open->after = reading->query.after;
     snprintf(open->id, sizeof open->id, "%s", id ? id : "");
     snprintf(open->account, sizeof open->account, "%s", account);
     open->call.run = bulk_open;
