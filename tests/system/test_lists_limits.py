@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """test_lists_limits.py - tests what a list may contain, cost and ask for, and what rejects it."""
+import re
+
 import client_keys
 import pytest
 from lists import (body_of, by_index, charged, check_lines, codes, domains, hang_at, headers_of, lines_of, outcomes, paid, send,
@@ -76,6 +78,38 @@ def test_list_for_stored_results_spends_nothing(daemon, sim, query, headers):
     assert [line["status"] == 200 for line in lines] == [False, True, False]
     assert [line["outcome"] for line in lines] == ["rejected", "hit", "rejected"]
     assert not charged(lines) and len(sim.ledger()) == 1
+
+
+@pytest.mark.parametrize("kind", ["json", "csv", "text"])
+def test_document_reports_what_is_left_of_the_quota(testbed, sim, keys, kind):
+    keys.add("small", "quota=5")
+    keys.add("big")
+    daemon = client_keys.start(testbed, sim, keys)
+    query = f"?format={kind}"
+    for _ in range(2):
+        response = send(daemon, domains(3), query=query, headers=keys.bearer("small"))
+        assert response.status == 200, response
+        assert response.header("RateLimit-Policy") == '"day";q=5;w=86400'
+        assert re.fullmatch(r'"day";r=2;t=\d+', response.header("RateLimit"))
+    path = response.header("Link").partition(">")[0][1:]
+    assert daemon.get(path + query, keys.bearer("small")).header("RateLimit").startswith('"day";r=2;')
+    assert stream(daemon, domains(3), headers=keys.bearer("small")).header("RateLimit") is None
+    assert send(daemon, domains(3), query=query, headers=keys.bearer("big")).header("RateLimit") is None
+
+
+@pytest.mark.parametrize("query, status", [("?format=json&async=1", 202), ("?format=csv&wait=1", 504)])
+def test_unfinished_list_reports_what_is_left_of_the_quota(testbed, sim, keys, query, status):
+    keys.add("small", "quota=5")
+    daemon = client_keys.start(testbed, sim, keys)
+    sim.hold_submits()
+    response = send(daemon, domains(3), query=query, headers=keys.bearer("small"))
+    assert response.status == status, response
+    assert re.fullmatch(r'"day";r=[2-5];t=\d+', response.header("RateLimit"))
+    path = "/bulks/" + re.search("/bulks/([0-9a-f]{32})", response.header("Location") or response.header("Link"))[1]
+    sim.reach(submit=1)
+    answer = daemon.get(path, keys.bearer("small"))
+    assert answer.status == 202 and answer.header("RateLimit").startswith('"day";r=2;')
+    sim.release_submits()
 
 
 def test_key_for_stored_results_only_spends_nothing_with_a_list(testbed, sim, keys):

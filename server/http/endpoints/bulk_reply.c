@@ -70,8 +70,10 @@ void bulk_reply_head(struct request *request, const struct bulk_query *query,
     reply_text(ret_head, "Vary", "Accept, Prefer");
     add_monitor(ret_head, progress);
     add_preferences(ret_head, query, false);
-    if (!format_is_stream(query->common.format))
-        add_timing(ret_head, query, progress);
+    if (format_is_stream(query->common.format))
+        return;
+    add_timing(ret_head, query, progress);
+    reply_quota(ret_head, &progress->allowance);
 }
 
 /* ---- without results ---- */
@@ -91,6 +93,7 @@ static void reply_progress(struct request *request, const struct bulk_query *que
     reply_header(&reply, "Retry-After", "%d", progress->retry_after_s);
     add_preferences(&reply, query, query->common.async);
     add_timing(&reply, query, progress);
+    reply_quota(&reply, &progress->allowance);
     reply_body_take(&reply, &out);
     request_reply(request, &reply);
 }
@@ -108,8 +111,10 @@ static void reply_problem(struct request *request, struct problem *problem,
     add_preferences(&reply, query, false);
     if (progress && problem->err != ERR_DRAINING)
         add_monitor(&reply, progress);
-    if (progress)
+    if (progress) {
         add_timing(&reply, query, progress);
+        reply_quota(&reply, &progress->allowance);
+    }
     request_reply(request, &reply);
 }
 

@@ -159,6 +159,7 @@ static struct bulk *bulk_new(struct bulks *bulks, struct bulk_list *list)
     bulk->list = list;
     memcpy(bulk->id, list->id, sizeof bulk->id);
     snprintf(bulk->account, sizeof bulk->account, "%s", list->account);
+    bulk->quota = list->quota;
     bulk->run = next_run(bulks);
     bulk->is_async = list->is_async;
     bulk->records = TAKE(list->records);

@@ -103,6 +103,7 @@ struct bulk_progress {
     int64_t elapsed_ms, expected_ms;
     int retry_after_s;
     struct lookup_timing timing; /* mean of its lookups that have ended, also of joined ones */
+    struct quota_status allowance; /* of its account now, by the quota of the list */
 };
 
 /* ---- results ---- */

@@ -116,6 +116,7 @@ struct bulk_progress bulk_progress_of(const struct bulk *bulk)
 {
     int64_t rest_ms = bulk->is_over ? 0 : left_ms(bulk);
     int64_t elapsed_ms = (bulk->is_over ? bulk->ended_ms : now_ms(bulk)) - bulk->started_ms;
+    const struct account_ref account = {.name = bulk->account, .quota = bulk->quota};
     struct bulk_progress progress = {
         .run = bulk->run,
         .state = bulk->state,
@@ -135,6 +136,7 @@ struct bulk_progress bulk_progress_of(const struct bulk *bulk)
         .expected_ms = elapsed_ms + rest_ms,
         .retry_after_s = bulk->is_over ? 0 : clamp_s(rest_ms, 1, ADVICE_MAX_S),
         .timing = mean_timing(bulk),
+        .allowance = budget_allowance(bulk->owner->engine->budget, &account),
     };
 
     memcpy(progress.id, bulk->id, sizeof progress.id);

@@ -78,6 +78,7 @@ struct bulk {
     struct bulk_list *list; /* NULL after the end */
     char id[ID_TEXT];
     char account[ACCOUNT_NAME_MAX + 1];
+    int64_t quota; /* of the account */
     int64_t run;
     enum bulk_state state;
     enum err stopped_by; /* entries that have no lookup end so; ERR_OK = it runs */
