@@ -119,7 +119,9 @@ static bool reserve(struct world *world, unsigned client, struct model *model)
     else
         FUZZ_WANT(err == ERR_OK);
     if (err) {
-        FUZZ_WANT(credit.day == -1 && retry_after_s >= 1 && retry_after_s <= 86400);
+        bool is_quota = err == ERR_QUOTA_EXCEEDED;
+        FUZZ_WANT(credit.day == -1);
+        FUZZ_WANT(is_quota ? retry_after_s == 0 : retry_after_s >= 1 && retry_after_s <= 86400);
         return false;
     }
     FUZZ_WANT(credit.account && credit.day == world->day);

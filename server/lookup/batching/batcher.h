@@ -83,7 +83,7 @@ void batcher_on_conflict(struct batcher *batcher, batcher_conflict_fn *conflict,
  * done, is_listed and pays_once must be set. It is borrowed until `done` runs, later than this
  * call. Its caller waits at most `wait_ms`. Reserves a credit, which is refunded if the task is not
  * created. On failure the task is not queued, and *ret_retry_after_s is the number of seconds after
- * which to retry. Errors:
+ * which to retry, 0 = no advice. Errors:
  * - ERR_CREDITS_EXHAUSTED, ERR_QUOTA_EXCEEDED: no credit is left today, for all clients or for this
  *   one
  * - ERR_OVERLOADED: the queue has no capacity for the client; not if the task is listed
