@@ -130,13 +130,15 @@ bool engine_notify(struct engine *engine, const char *token, const char *text, s
 
 /* ---- calls ---- */
 
+#define ENGINE_CALL_MS INT64_C(5000)
+
 struct engine_call;
 typedef void engine_call_fn(struct engine *engine, struct engine_call *call);
 typedef void engine_call_done_fn(struct engine_call *call);
 
 /* A short call, which the engine returns within one loop iteration, or when the store has answered;
- * after a few seconds without an answer, it returns ERR_STORAGE_UNAVAILABLE. First member of one of
- * the structs below. Owned by the engine from engine_post() until `done` runs. */
+ * after ENGINE_CALL_MS without an answer, it returns ERR_STORAGE_UNAVAILABLE. First member of one
+ * of the structs below. Owned by the engine from engine_post() until `done` runs. */
 struct engine_call {
     engine_call_fn *run;       /* engine thread: the function declared with the struct. It passes
                                   the call to engine_call_return(), later or immediately */

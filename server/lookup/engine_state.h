@@ -23,9 +23,6 @@
 
 struct bulks;
 
-/* After it, a call is returned without the store. */
-#define ENGINE_CALL_MS INT64_C(5000)
-
 /* While draining, nothing is paid for and waiters keep waiting; once drained, no waiter is left. */
 enum engine_stage { ENGINE_RUNNING, ENGINE_DRAINING, ENGINE_DRAINED };
 

@@ -215,6 +215,30 @@ def test_waits_end_in_time_while_the_engine_hangs(testbed, sim):
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
+def test_calls_end_in_time_while_the_engine_hangs(testbed, sim):
+    """Those of requests that do not wait for a lookup. The deletion happens later."""
+    daemon = testbed.daemon(sim, "--threads", "1", "--allow-anonymous=admin")
+    daemon.lookup("known.com")
+    calls = [("GET", "/lookups/" + 32 * "0"), ("GET", "/usage"), ("DELETE", "/bulks/" + 32 * "0"),
+             ("DELETE", daemon.question("known.com"))]
+    with hanging(daemon, "engine", "write"):
+        first = daemon.park("milvali.com")
+        await_hang(daemon)
+        waiting = [daemon.connect() for _ in calls]
+        for connection, (method, target) in zip(waiting, calls):
+            connection.send_get(target, method=method)
+        for connection in waiting:
+            answer = connection.read()
+            answer.problem(503, "overloaded")
+            assert answer.header("Retry-After") == "5"
+        assert checks(daemon)["engine_lag_ms"] > 0, "it still hangs"
+    assert first.read().status == 200
+    eventually(lambda: daemon.lookup("known.com", cached=1).status == 504)
+    assert [daemon.request(method, target).status for method, target in calls] == [404, 200, 404, 404]
+    daemon.stop()
+
+
+@pytest.mark.skipif(not can_trace(), reason="strace is missing, or may not attach (root may)")
 def test_late_request_is_paid_by_its_own_client_and_keeps_no_slot(testbed, sim, keys):
     """As behind a proxy, the next request on the connection is another client's."""
     keys.add("small", "waiters=1")

@@ -55,5 +55,5 @@ void bulks_delete(struct request *request)
     cancel->call.run = bulk_cancel;
     memcpy(cancel->id, id, ID_TEXT);
     snprintf(cancel->account, sizeof cancel->account, "%s", request_account(request));
-    engine_call_send(request, &cancel->call, reply_cancelled);
+    engine_call_send(request, &cancel->call, reply_cancelled, NULL);
 }

@@ -62,5 +62,5 @@ void emails_delete(struct request *request)
     conditional_read(request_header(request, "If-Match"),
                      request_header(request, "If-Unmodified-Since"), &forget->precondition);
     question_free(question);
-    engine_call_send(request, &forget->call, reply_deleted);
+    engine_call_send(request, &forget->call, reply_deleted, NULL);
 }

@@ -255,8 +255,7 @@ static void answer_slow(struct request *request)
 {
     struct events *events = request_state(request);
 
-    problem_send(TAKE(events->request), ERR_OVERLOADED,
-                 "the server is slow at the moment; repeat the request");
+    engine_call_reply_late(TAKE(events->request));
 }
 
 /* ---- both ---- */

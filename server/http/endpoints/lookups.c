@@ -67,7 +67,6 @@ static void reply_lookup(struct request *request, struct engine_call *call)
         answer_no_lookup(request, find->err);
     } else if (find->result) {
         answer_result(request, find->result, progress_call->format, &notes);
-        result_unref(find->result);
     } else {
         const struct progress shown = {find->id,
                                        find->domain,
@@ -79,6 +78,11 @@ static void reply_lookup(struct request *request, struct engine_call *call)
     }
 }
 
+static void release_lookup(struct engine_call *call)
+{
+    result_unref(container_of(call, struct find_lookup_call, call)->result);
+}
+
 static void find_lookup(struct request *request, const char *id, enum result_format format)
 {
     struct progress_call *call = xcalloc(1, sizeof *call);
@@ -86,7 +90,7 @@ static void find_lookup(struct request *request, const char *id, enum result_for
     call->format = format;
     call->find.call.run = engine_find_lookup;
     memcpy(call->find.id, id, ID_TEXT);
-    engine_call_send(request, &call->find.call, reply_lookup);
+    engine_call_send(request, &call->find.call, reply_lookup, release_lookup);
 }
 
 void lookups_get(struct request *request)

@@ -68,5 +68,5 @@ void usage_get(struct request *request)
     usage->account.call.run = engine_read_account;
     usage->account.quota = client->quota;
     snprintf(usage->account.name, sizeof usage->account.name, "%s", request_account(request));
-    engine_call_send(request, &usage->account.call, reply_usage);
+    engine_call_send(request, &usage->account.call, reply_usage, NULL);
 }
