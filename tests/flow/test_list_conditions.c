@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_list_conditions.c - tests lists that wait for something to pass: the circuit, a pause, the
- * store; and lists during the drain. */
+/* test_list_conditions.c - tests lists that wait for something to pass: the circuit, a pause,
+ * single lookups that use the slots, the store; and lists during the drain. */
 #include "list_flow.h"
 #include "weak_store.h"
 
@@ -221,6 +221,76 @@ TEST(list_that_tries_by_joining_does_not_wait_for_that_lookup)
     ck_assert_uint_ge(reader->n, 400);
     list_read_all(reader, HOUR_MS);
     ck_assert_int_eq(reader->entries[0].outcome, BULK_JOINED);
+    list_free(reader);
+}
+
+/* ---- slots ---- */
+
+#define FLOOD_MS 12000 /* two slots take a batch every 13 s */
+
+/* For that time, another client requests single lookups that use both slots of start_small(). Reads
+ * the list meanwhile. */
+static void flood(struct list_reader *reader, int64_t ms)
+{
+    static int next = 1000;
+
+    for (int64_t until_ms = flow_now_ms() + ms; flow_now_ms() < until_ms;) {
+        for (int i = 0; i < 2; i++)
+            flow_request_as("other", flow_company(next++), WAIT_MS);
+        flow_advance(FLOOD_MS);
+        if (reader)
+            list_read(reader);
+    }
+}
+
+TEST(list_without_a_slot_for_an_hour_ends_its_entries)
+{
+    start_small();
+    flow_request_companies(20, 5);
+    flow_advance(5 * MINUTE_MS);
+    flood(NULL, FLOOD_MS);
+    struct list_reader *reader = list_open(list_of_companies(0, 25));
+    flood(reader, 4 * MINUTE_MS);
+    ck_assert_int_eq(waiting_for(reader), ERR_OK);
+    flood(reader, 2 * MINUTE_MS);
+    ck_assert_int_eq(waiting_for(reader), ERR_OVERLOADED);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 5); /* known results do not wait */
+    flood(reader, 53 * MINUTE_MS);
+    ck_assert_uint_eq(reader->n, 5);
+    flood(reader, 5 * MINUTE_MS);
+    ck_assert(reader->is_over);
+    ck_assert_uint_eq(list_errors(reader, ERR_OVERLOADED), 20);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_NO), 25);
+    for (int i = 0; i < 20; i++)
+        ck_assert_uint_eq(fake_upstream_ledger_of(flow.upstream, flow_company(i)), 0);
+    list_free(reader);
+}
+
+TEST(list_that_has_a_slot_within_the_hour_ends_with_all_results)
+{
+    start_small();
+    flood(NULL, FLOOD_MS);
+    struct list_reader *reader = list_open(list_of_companies(0, 20));
+    flood(reader, 50 * MINUTE_MS);
+    ck_assert_uint_eq(reader->n, 0);
+    ck_assert_int_eq(waiting_for(reader), ERR_OVERLOADED);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 20);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 20);
+    list_free(reader);
+}
+
+TEST(list_that_has_a_slot_after_the_hour_continues)
+{
+    start_small();
+    flood(NULL, FLOOD_MS);
+    struct list_reader *reader = list_open(list_of_companies(0, 300));
+    flood(reader, 61 * MINUTE_MS);
+    ck_assert_uint_gt(list_errors(reader, ERR_OVERLOADED), 0);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_gt(list_errors(reader, ERR_OK), 0);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK) + list_errors(reader, ERR_OVERLOADED), 300);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), list_errors(reader, ERR_OK));
     list_free(reader);
 }
 

@@ -93,16 +93,17 @@ struct bulk_progress {
     size_t total, unique; /* entries; distinct questions and rejected entries */
     size_t done, ok, failed;
     size_t charged_yes, charged_maybe;
-    /* The condition that it waits for, or ERR_CIRCUIT_OPEN because the upstream has asked to slow
-     * down; ERR_OK = none. A wait for slots, which single lookups may use, or for reads of earlier
-     * results is no condition, and has no limit. */
+    /* The condition that it waits for; ERR_CIRCUIT_OPEN also if the upstream has asked to slow
+     * down, ERR_OVERLOADED also if none of its lookups was submitted for minutes, because others
+     * use the slots, or earlier results are not read yet; ERR_OK = none. After an hour, entries end
+     * so. */
     enum err waiting_for;
     bool is_drained;                        /* the shutdown has ended entries */
     bool has_lookups;                       /* it has started or joined one */
     int64_t started_wall_ms, ended_wall_ms; /* 0 = not ended */
     int64_t elapsed_ms, expected_ms;
     int retry_after_s;
-    struct lookup_timing timing; /* mean of its lookups that have ended, also of joined ones */
+    struct lookup_timing timing;   /* mean of its lookups that have ended, also of joined ones */
     struct quota_status allowance; /* of its account now, by the quota of the list */
 };
 

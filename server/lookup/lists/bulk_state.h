@@ -65,7 +65,7 @@ struct bulk_lookup {
 /* What the submits of a bulk wait for. */
 struct bulk_wait {
     enum err condition; /* that an entry has met; ERR_OK = none */
-    bool is_waiting;    /* for that, or for what blocks the queue */
+    bool is_waiting;    /* for that, for what blocks the queue, or for slots */
     int64_t since_ms;   /* when it began to wait */
     int64_t retry_ms;   /* when one entry tries again */
     int retries;
@@ -105,8 +105,9 @@ struct bulk {
     size_t bytes;       /* and now; counted in bulks.kept_bytes */
 
     struct bulk_lookup *lookups;
-    size_t n_idle, n_unsent; /* of those: with that phase; queued or submitting */
+    size_t n_idle, n_queued, n_submitting; /* of those: with that phase */
     size_t n_may_pay;
+    int64_t queue_moved_ms; /* when the last one left the queue, or the first one entered it */
     struct bulk_wait wait;
     struct timer watch; /* for conditions */
 
@@ -186,7 +187,7 @@ bool bulk_record_is_of(const struct bulk_record *record, const unsigned char *ke
 
 #define BULK_STARTS_MAX  256              /* entries that start in an iteration, over all bulks */
 #define BULK_RECALLS_MAX 64               /* requests of all bulks that wait for the store */
-#define BULK_WAIT_MAX_MS INT64_C(3600000) /* for a condition */
+#define BULK_WAIT_MAX_MS INT64_C(3600000) /* for a condition, or for slots */
 
 /* Starts the next entry. Returns false if none may start now. */
 bool bulk_start_next(struct bulk *bulk);
@@ -194,7 +195,8 @@ bool bulk_start_next(struct bulk *bulk);
 void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with);
 /* Returns how many lookups more its own limit permits; SIZE_MAX = no limit. It must run. */
 size_t bulk_credits_left(const struct bulk *bulk);
-/* Returns what keeps the bulk from submitting; ERR_OK = nothing. */
+/* Returns what keeps the bulk from submitting; ERR_OVERLOADED also if others use the slots; ERR_OK
+ * = nothing. */
 enum err bulk_waits_for(const struct bulk *bulk);
 
 /* ---- bulk_ending.c ---- */

@@ -17,6 +17,7 @@
 #define RETRY_MIN_S 1
 #define RETRY_MAX_S 15
 #define WATCH_MS    (RETRY_MAX_S * INT64_C(1000))
+#define STARVED_MS  INT64_C(300000) /* several lists may take turns within that time */
 
 static struct engine *engine_of(const struct bulk *bulk)
 {
@@ -36,22 +37,45 @@ static bool is_condition(enum err err)
            err == ERR_STORAGE_UNAVAILABLE;
 }
 
+/* Returns how many of its requests wait for the store, or have lookups that the upstream has not
+ * accepted. */
+static size_t n_unsent(const struct bulk *bulk)
+{
+    return bulk->n_idle + bulk->n_queued + bulk->n_submitting;
+}
+
 /* Returns what blocks requests that are queued already. */
 static enum err blocked_by(const struct bulk *bulk)
 {
     enum err err = batcher_blocked_by(engine_of(bulk)->batcher);
 
-    return bulk->n_idle + bulk->n_unsent && is_condition(err) ? err : ERR_OK;
+    return n_unsent(bulk) && is_condition(err) ? err : ERR_OK;
 }
 
-enum err bulk_waits_for(const struct bulk *bulk)
+/* Returns the condition that an entry has met, or that blocks the queue. */
+static enum err condition_of(const struct bulk *bulk)
 {
     bool is_entry_waiting = bulk->wait.condition && bulk->first < bulk->n;
 
     return is_entry_waiting ? bulk->wait.condition : blocked_by(bulk);
 }
 
-/* Ends what has waited for too long: for the condition, or for a store that does not return. */
+/* Returns whether its lookups in the queue have waited for slots, or for what else precedes them,
+ * for long. */
+static bool is_starved(const struct bulk *bulk)
+{
+    return bulk->n_queued && bulk->queue_moved_ms + STARVED_MS <= now_ms(bulk);
+}
+
+enum err bulk_waits_for(const struct bulk *bulk)
+{
+    enum err condition = condition_of(bulk);
+
+    return !condition && is_starved(bulk) ? ERR_OVERLOADED : condition;
+}
+
+/* Ends what has waited for too long: for the condition, or for a store that does not return. What
+ * waits for slots is looked at again each WATCH_MS, until a lookup leaves the queue. */
 static void end_late(struct bulk *bulk, enum err condition)
 {
     struct bulk_wait *wait = &bulk->wait;
@@ -66,12 +90,12 @@ static void end_late(struct bulk *bulk, enum err condition)
 }
 
 /* No-op if it waits already. */
-static void begin_wait(struct bulk *bulk)
+static void begin_wait(struct bulk *bulk, int64_t since_ms)
 {
     if (bulk->wait.is_waiting)
         return;
     bulk->wait.is_waiting = true;
-    bulk->wait.since_ms = now_ms(bulk);
+    bulk->wait.since_ms = since_ms;
     bulk->ahead = 0;
 }
 
@@ -84,7 +108,7 @@ static void watch(struct timer *timer)
 
     timer_arm(&engine_of(bulk)->timers, timer, now_ms(bulk) + WATCH_MS, watch);
     if (condition || wait->has_given_up)
-        begin_wait(bulk);
+        begin_wait(bulk, condition_of(bulk) ? now_ms(bulk) : bulk->queue_moved_ms);
     else
         wait->is_waiting = false;
     end_late(bulk, condition);
@@ -122,7 +146,7 @@ static void wait_for_condition(const struct bulk_lookup *lookup, const struct ou
         wait->retries++;
     }
     wait->condition = outcome->err;
-    begin_wait(bulk);
+    begin_wait(bulk, now_ms(bulk));
     timer_arm(&engine_of(bulk)->timers, &bulk->watch, wait->retry_ms, watch);
 }
 
@@ -134,8 +158,9 @@ static size_t *counter_of(struct bulk *bulk, enum task_phase phase)
     case TASK_IDLE:
         return &bulk->n_idle;
     case TASK_QUEUED:
+        return &bulk->n_queued;
     case TASK_SUBMITTING:
-        return &bulk->n_unsent;
+        return &bulk->n_submitting;
     case TASK_PROCESSING:
     case TASK_FETCHING:
     case TASK_ENDED:
@@ -163,6 +188,17 @@ static void set_may_pay(struct bulk_lookup *lookup, bool may_pay)
     lookup->may_pay = may_pay;
 }
 
+/* A bulk that has given up waits for a lookup that leaves the queue, not for one that enters it. */
+static void note_queue(const struct bulk_lookup *lookup, enum task_phase phase)
+{
+    struct bulk *bulk = lookup->bulk;
+    bool leaves = lookup->phase == TASK_QUEUED && phase > TASK_QUEUED;
+    bool is_first = phase == TASK_QUEUED && !bulk->n_queued && !bulk->wait.has_given_up;
+
+    if (leaves || is_first)
+        bulk->queue_moved_ms = now_ms(bulk);
+}
+
 /* Follows the lookup of an entry. If another caller has started it, the entry pays nothing. Once
  * there is a lookup, the condition has passed; once the upstream has accepted one, submits work. */
 static void lookup_has_moved(struct lookup_request *request, enum task_phase phase)
@@ -170,6 +206,7 @@ static void lookup_has_moved(struct lookup_request *request, enum task_phase pha
     struct bulk_lookup *lookup = container_of(request, struct bulk_lookup, request);
     struct bulk *bulk = lookup->bulk;
 
+    note_queue(lookup, phase);
     set_phase(lookup, phase);
     if (request->collapsed)
         set_may_pay(lookup, false);
@@ -193,7 +230,7 @@ static bool is_unknown_ahead(const struct bulk_lookup *lookup, const struct outc
 {
     return lookup->is_ahead && outcome->disposition == DISPOSITION_MISS && !*outcome->lookup_id &&
            outcome->err == ERR_CREDITS_EXHAUSTED &&
-           !(outcome->fallback && bulk_waits_for(lookup->bulk));
+           !(outcome->fallback && condition_of(lookup->bulk));
 }
 
 /* Returns whether the entry waits for a condition to pass. */
@@ -298,7 +335,7 @@ static bool has_recalls(const struct bulk *bulk)
 static bool may_start(const struct bulk *bulk)
 {
     if (bulk->stopped_by || is_stalled(bulk) || has_recalls(bulk) ||
-        bulk->n_idle + bulk->n_unsent >= bulk->owner->options.window)
+        n_unsent(bulk) >= bulk->owner->options.window)
         return false;
     if (bulk->wait.condition && (bulk->wait.is_trying || now_ms(bulk) < bulk->wait.retry_ms))
         return false;
