@@ -89,7 +89,7 @@ const struct option options[] = {
     {"--max-waiters", COUNT, FIELD(max_waiters), "10000", 1, 1000000, "N",
      "concurrently waiting requests; more get 503", false, WAITING},
     {"--max-streams", COUNT, FIELD(max_streams), "256", 1, 100000, "N",
-     "concurrent streamed responses; more get 503", false, WAITING},
+     "concurrent streams, half per client key; more get 503", false, WAITING},
     {"--bulk-entries", COUNT, FIELD(bulk_entries), "10000", 0, 100000, "N",
      "maximum entries of a list; more get 413 (0 = no lists)", false, WAITING},
     {"--bulks", COUNT, FIELD(max_bulks), "16", 1, 1000, "N",

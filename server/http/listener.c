@@ -14,6 +14,7 @@
 #include "base/metrics.h"
 #include "http/core/app.h"
 #include "http/core/stream.h"
+#include "http/core/stream_limit.h"
 #include "http/core/worker.h"
 #include "http/net/connection_limit.h"
 #include "os/inherited_socket.h"
@@ -42,6 +43,7 @@ struct listener {
     struct heartbeat *heartbeats; /* of the workers; each reads those of all, until the last ends */
     char (*urls)[URL_TEXT];
     struct connection_limit *connection_limit;
+    struct stream_limit *streams;
     bool draining;
 };
 
@@ -275,6 +277,7 @@ static enum err start_workers(const struct listener_options *options, struct ser
 
     service->workers = listener->heartbeats;
     service->n_workers = n;
+    service->streams = listener->streams = stream_limit_new();
     metrics_set(&metrics_mine()->streams_max, service->max_streams);
     for (listener->n_workers = 0; listener->n_workers < n; listener->n_workers++) {
         size_t i = listener->n_workers;
@@ -380,6 +383,7 @@ void listener_stop(struct listener *listener)
     while (!listener_join(listener, JOIN_MS))
         ;
     connection_limit_free(listener->connection_limit);
+    stream_limit_free(listener->streams);
     free(listener->workers);
     free(listener->heartbeats);
     free(listener->urls);

@@ -4,6 +4,7 @@ limit on streams, a client that leaves, an engine that hangs. None costs anythin
 in the log.
 """
 import pytest
+from client_keys import start
 from streams import Stream, by_id, events, path_of, until
 from tracing import can_trace, hanging
 from waiting import eventually
@@ -41,6 +42,23 @@ def test_asynchronous_stream_beyond_the_limit_pays_nothing(testbed, sim, name):
     assert stream.events()[-1].data["status"] == 200
     assert daemon.lookup("three.com").status == 200
     assert sorted(task["domain"] for task in sim.ledger()) == ["one.com", "three.com"]
+
+
+def test_client_has_half_of_the_streams(testbed, sim, keys):
+    """The others keep theirs, and a rejected stream costs nothing."""
+    keys.add("greedy")
+    keys.add("modest")
+    daemon = start(testbed, sim, keys, "--max-streams", "4")
+    sim.hold_submits()
+    streams = [events(daemon, domain, keys.bearer("greedy")) for domain in ("one.com", "two.com")]
+    problem = daemon.lookup("three.com", keys.bearer("greedy"), format="sse").problem(503, "overloaded")
+    assert "this client" in problem["detail"] and problem["charged"] == "no"
+    streams.append(events(daemon, "four.com", keys.bearer("modest")))
+    streams[0].close()
+    streams.append(eventually(lambda: (s := events(daemon, "five.com", keys.bearer("greedy"))).status == 200 and s))
+    sim.release_submits()
+    assert [stream.events()[-1].data["status"] for stream in streams[1:]] == [200, 200, 200]
+    assert "three.com" not in [task["domain"] for task in sim.ledger()]
 
 
 def test_stored_result_needs_no_slot_for_its_stream(testbed, sim):

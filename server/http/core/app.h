@@ -2,7 +2,7 @@
 /* app.h - what endpoints use: the engine, the cache, and the settings that can be reloaded.
  *
  * main and listener_start() fill struct service before the workers start. Afterwards only the
- * engine is added, and the workers count their streams. Any thread may read it; the objects behind
+ * engine is added. Any thread may read it; the objects behind
  * its pointers state their own threads. struct limits holds plain values. Each worker has its own
  * copy of `limits`, `clients`, `tls` and `denied`, which only its thread reads.
  * worker_apply_settings() replaces them together, between two loop iterations. */
@@ -23,6 +23,7 @@ struct denied_domains;
 struct engine;
 struct health;
 struct heartbeat;
+struct stream_limit;
 struct tls;
 
 struct limits {
@@ -46,10 +47,10 @@ struct service {
     const struct health *health;
     const struct heartbeat *workers; /* one for each worker; listener_start() sets them */
     size_t n_workers;
-    bool takes_notifications; /* --notify-url is set */
-    size_t bulk_entries;      /* of a list of domains; 0 = none is accepted */
-    size_t max_streams;       /* open at the same time, over all workers */
-    atomic_size_t n_streams;  /* open now; stream.c counts them */
+    bool takes_notifications;     /* --notify-url is set */
+    size_t bulk_entries;          /* of a list of domains; 0 = none is accepted */
+    size_t max_streams;           /* open at the same time, over all workers */
+    struct stream_limit *streams; /* counts them; the listener's */
     /* Initial values; each worker has its own copies, which a reload replaces: */
     struct limits limits;
     struct clients *clients;       /* NULL = no keys required */

@@ -22,6 +22,7 @@
 #include "http/core/problem.h"
 #include "http/core/request_state.h"
 #include "http/core/response.h"
+#include "http/core/stream_limit.h"
 #include "http/net/tcp_reset.h"
 #include "http/net/tcp_unsent.h"
 
@@ -271,12 +272,18 @@ void stream_abort(struct stream *stream)
 
 bool stream_reserve(struct request *request)
 {
-    struct service *service = request->worker->service;
+    static const char *const details[] = {
+        [STREAM_LIMIT_REACHED] = "too many streams are open (--max-streams)",
+        [STREAM_CLIENT_LIMIT_REACHED] =
+            "as many streams of this client are open as the server allows",
+    };
+    const struct service *service = request->worker->service;
 
     assert(!request->has_stream_slot);
-    if (atomic_fetch_add(&service->n_streams, 1) >= service->max_streams) {
-        atomic_fetch_sub(&service->n_streams, 1);
-        problem_send(request, ERR_OVERLOADED, "too many streams are open");
+    enum stream_verdict verdict =
+        stream_limit_acquire(service->streams, service->max_streams, request->client_name);
+    if (verdict) {
+        problem_send(request, ERR_OVERLOADED, details[verdict]);
         return false;
     }
     request->has_stream_slot = true;
@@ -289,7 +296,7 @@ void stream_release(struct request *request)
     if (!request->has_stream_slot)
         return;
     request->has_stream_slot = false;
-    atomic_fetch_sub(&request->worker->service->n_streams, 1);
+    stream_limit_release(request->worker->service->streams, request->client_name);
     metrics_add(&metrics_mine()->http_streams, UINT64_MAX); /* wraps to a decrement */
 }
 

@@ -48,10 +48,10 @@ struct stream_owner {
 };
 
 /* Reserves one of --max-streams for the stream that the request will start. Before anything is paid
- * for: a request that is rejected must not have cost anything. Returns false if all are taken: then
- * the request has been answered with 503 `overloaded`. The slot is released with the request, or
- * by request_reply(). A stream without a slot does not count: use that for one that soon ends
- * without waiting for anything but its client. */
+ * for: a request that is rejected must not have cost anything. Returns false if all are taken, or
+ * those of its client (stream_limit.h): then the request has been answered with 503 `overloaded`.
+ * The slot is released with the request, or by request_reply(). A stream without a slot does not
+ * count: use that for one that soon ends without waiting for anything but its client. */
 bool stream_reserve(struct request *request);
 
 /* Starts the stream. `head` is a reply without a body; consumed. `heartbeat` (NULL = none) and
