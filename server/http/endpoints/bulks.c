@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 #include "http/core/problem.h"
+#include "http/endpoints/bulk_delivery.h"
 #include "http/endpoints/bulk_query.h"
-#include "http/endpoints/bulk_reader.h"
 #include "http/endpoints/engine_call.h"
 #include "http/endpoints/result_reply.h"
 
@@ -25,9 +25,9 @@ void bulks_get(struct request *request)
     }
     if (!bulk_query_parse(request, &query) || answer_received(request, query.common.format))
         return;
-    struct bulk_reading *reading = bulk_reading_new(request, &query);
-    if (reading)
-        bulk_reading_open(reading, NULL, id, query.common.account.name);
+    struct bulk_delivery *delivery = bulk_delivery_new(request, &query);
+    if (delivery)
+        bulk_delivery_start(delivery, NULL, id, query.common.account.name);
 }
 
 static void reply_cancelled(struct request *request, struct engine_call *call)

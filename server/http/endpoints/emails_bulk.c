@@ -3,7 +3,7 @@
  *
  * A long list takes a while to check, so a worker reads PORTION entries per loop iteration; a
  * message to its own inbox continues. Meanwhile it serves other requests. An entry that is not
- * valid does not fail the list: it becomes a rejected entry. Replies are in bulk_reader.c.
+ * valid does not fail the list: it becomes a rejected entry. Replies are in bulk_delivery.c.
  *
  * Idempotency-Key is ignored: a list that is sent again joins its bulk, and pays for nothing
  * twice. */
@@ -13,8 +13,8 @@
 #include "http/auth/client_keys.h"
 #include "http/core/app.h"
 #include "http/core/problem.h"
+#include "http/endpoints/bulk_delivery.h"
 #include "http/endpoints/bulk_query.h"
-#include "http/endpoints/bulk_reader.h"
 #include "http/endpoints/result_reply.h"
 #include "http/protocol/list_parser.h"
 
@@ -28,7 +28,7 @@
 struct preparation {
     struct message message;
     struct inbox *inbox; /* of the worker */
-    struct bulk_reading *reading;
+    struct bulk_delivery *delivery;
     struct list_parser *parser;
     struct bulk_list *list;
     size_t max_entries;
@@ -49,7 +49,7 @@ static char *copy_text(struct arena *arena, struct slice text)
  * the rest of it, as it would to single requests. */
 static void add_entry(struct preparation *preparation, const struct list_entry *parsed)
 {
-    const struct request *request = bulk_reading_request(preparation->reading);
+    const struct request *request = bulk_delivery_request(preparation->delivery);
     struct bulk_list *list = preparation->list;
     struct errmsg why = {""};
     struct bulk_entry entry = {.input = copy_text(&list->arena, parsed->input), .err = parsed->err};
@@ -100,20 +100,20 @@ static void preparation_free(struct preparation *preparation)
 
 static void fail(struct preparation *preparation, enum err err, const struct errmsg *why)
 {
-    problem_send(bulk_reading_request(preparation->reading), err, *why->text ? why->text : NULL);
-    bulk_reading_free(preparation->reading);
+    problem_send(bulk_delivery_request(preparation->delivery), err, *why->text ? why->text : NULL);
+    bulk_delivery_free(preparation->delivery);
     preparation_free(preparation);
 }
 
 static void open_bulk(struct preparation *preparation)
 {
     struct bulk_list *list = TAKE(preparation->list);
-    struct bulk_reading *reading = preparation->reading;
+    struct bulk_delivery *delivery = preparation->delivery;
 
     preparation_free(preparation);
-    request_drop_body(bulk_reading_request(reading));
+    request_drop_body(bulk_delivery_request(delivery));
     bulk_list_seal(list);
-    bulk_reading_open(reading, list, NULL, list->account);
+    bulk_delivery_start(delivery, list, NULL, list->account);
 }
 
 /* Worker thread. */
@@ -122,8 +122,8 @@ static void prepare(struct message *message)
     struct preparation *preparation = container_of(message, struct preparation, message);
     struct errmsg why = {""};
 
-    if (!bulk_reading_request(preparation->reading)) { /* the body has ended with the request */
-        bulk_reading_free(preparation->reading);
+    if (!bulk_delivery_request(preparation->delivery)) { /* the body has ended with the request */
+        bulk_delivery_free(preparation->delivery);
         preparation_free(preparation);
         return;
     }
@@ -174,15 +174,15 @@ static void start_preparation(struct request *request, const struct bulk_query *
 {
     struct preparation *preparation;
     struct bulk_list *list = new_list(request, query);
-    struct bulk_reading *reading = bulk_reading_new(request, query);
+    struct bulk_delivery *delivery = bulk_delivery_new(request, query);
 
-    if (!reading) {
+    if (!delivery) {
         bulk_list_free(list);
         return;
     }
     preparation = xcalloc(1, sizeof *preparation);
     preparation->inbox = request_inbox(request);
-    preparation->reading = reading;
+    preparation->delivery = delivery;
     preparation->parser = list_parser_new(type, request_body(request));
     preparation->list = list;
     preparation->max_entries = request_service(request)->bulk_entries;
