@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* bulk_state.h - private state of the bulks, shared by the files of this folder.
  *
- *     bulk_list.c     the list, its id, equal questions (any thread)
- *     bulk.c          the calls: open, cancel, close; the end of a bulk
- *     bulk_kept.c     ended bulks: for how long, in how much memory
- *     bulk_held.c     results that no reader has read yet; deletions
- *     bulk_window.c   which entry starts next, conditions and credits
- *     bulk_ending.c   how an entry ends
- *     bulk_results.c  pulls
- *     bulk_progress.c counts, estimates
+ *     bulk_list.c        the list, its id, equal questions (any thread)
+ *     bulk.c             the calls: open, cancel, close; the end of a bulk
+ *     bulk_kept.c        ended bulks: for how long, in how much memory
+ *     bulk_held.c        results that no reader has read yet; deletions
+ *     bulk_window.c      which entry starts next; credits
+ *     bulk_conditions.c  what entries wait for
+ *     bulk_ending.c      how an entry ends
+ *     bulk_results.c     pulls
+ *     bulk_progress.c    counts, estimates
  *
  * The end of a request only changes the state of its bulk, and arms `work`. bulks_work() then
  * starts entries, ends bulks and returns pulls. So a bulk is freed by a call or by `work`, and
@@ -185,9 +186,15 @@ bool bulk_record_is_of(const struct bulk_record *record, const unsigned char *ke
 
 /* ---- bulk_window.c ---- */
 
-#define BULK_STARTS_MAX  256              /* entries that start in an iteration, over all bulks */
-#define BULK_RECALLS_MAX 64               /* requests of all bulks that wait for the store */
-#define BULK_WAIT_MAX_MS INT64_C(3600000) /* for a condition, or for slots */
+#define BULK_STARTS_MAX  256 /* entries that start in an iteration, over all bulks */
+#define BULK_RECALLS_MAX 64  /* requests of all bulks that wait for the store */
+
+/* Returns how many of its requests wait for the store, or have lookups that the upstream has not
+ * accepted. */
+static inline size_t bulk_n_unsent(const struct bulk *bulk)
+{
+    return bulk->n_idle + bulk->n_queued + bulk->n_submitting;
+}
 
 /* Starts the next entry. Returns false if none may start now. */
 bool bulk_start_next(struct bulk *bulk);
@@ -195,9 +202,22 @@ bool bulk_start_next(struct bulk *bulk);
 void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with);
 /* Returns how many lookups more its own limit permits; SIZE_MAX = no limit. It must run. */
 size_t bulk_credits_left(const struct bulk *bulk);
-/* Returns what keeps the bulk from submitting; ERR_OVERLOADED also if others use the slots; ERR_OK
- * = nothing. */
+
+/* ---- bulk_conditions.c ---- */
+
+#define BULK_WAIT_MAX_MS INT64_C(3600000) /* for a condition, or for slots */
+
+/* Returns the condition that an entry has met, or that blocks the queue; ERR_OK = none. */
+enum err bulk_condition(const struct bulk *bulk);
+/* Returns what keeps the bulk from submitting: the same, or ERR_OVERLOADED if others use the slots
+ * for long. */
 enum err bulk_waits_for(const struct bulk *bulk);
+/* Returns whether the entry of a request that ended so waits for a condition to pass. */
+bool bulk_must_wait(const struct bulk_lookup *lookup, const struct outcome *outcome);
+/* The bulk waits for that condition. */
+void bulk_wait_for_condition(const struct bulk_lookup *lookup, const struct outcome *outcome);
+/* Looks now and again at what the bulk waits for. No-op if it does. */
+void bulk_watch(struct bulk *bulk);
 
 /* ---- bulk_ending.c ---- */
 

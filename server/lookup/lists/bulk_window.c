@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bulk_window.c - which entry of a bulk starts next, and what it waits for.
+/* bulk_window.c - which entry of a bulk starts next.
  *
  * Entries start in the order of the list. At most options.window of their lookups are not accepted
- * by the upstream yet; the batcher limits what is unread after that. An entry that meets a passing
- * condition waits again, and so does the bulk: one entry at a time tries whether it is over.
+ * by the upstream yet; the batcher limits what is unread after that.
  *
  * Known results do not wait. While nothing may be paid for, because of a condition or the credits,
  * the entries ahead are looked for once each, with requests that start no lookup. */
@@ -13,11 +12,6 @@
 
 #include <stdlib.h>
 #include <utlist.h>
-
-#define RETRY_MIN_S 1
-#define RETRY_MAX_S 15
-#define WATCH_MS    (RETRY_MAX_S * INT64_C(1000))
-#define STARVED_MS  INT64_C(300000) /* several lists may take turns within that time */
 
 static struct engine *engine_of(const struct bulk *bulk)
 {
@@ -29,100 +23,7 @@ static int64_t now_ms(const struct bulk *bulk)
     return engine_of(bulk)->clock.now_ms;
 }
 
-/* ---- conditions ---- */
-
-static bool is_condition(enum err err)
-{
-    return err == ERR_OVERLOADED || err == ERR_CIRCUIT_OPEN || err == ERR_PAUSED ||
-           err == ERR_STORAGE_UNAVAILABLE;
-}
-
-/* Returns how many of its requests wait for the store, or have lookups that the upstream has not
- * accepted. */
-static size_t n_unsent(const struct bulk *bulk)
-{
-    return bulk->n_idle + bulk->n_queued + bulk->n_submitting;
-}
-
-/* Returns what blocks requests that are queued already. */
-static enum err blocked_by(const struct bulk *bulk)
-{
-    enum err err = batcher_blocked_by(engine_of(bulk)->batcher);
-
-    return n_unsent(bulk) && is_condition(err) ? err : ERR_OK;
-}
-
-/* Returns the condition that an entry has met, or that blocks the queue. */
-static enum err condition_of(const struct bulk *bulk)
-{
-    bool is_entry_waiting = bulk->wait.condition && bulk->first < bulk->n;
-
-    return is_entry_waiting ? bulk->wait.condition : blocked_by(bulk);
-}
-
-/* Returns whether its lookups in the queue have waited for slots, or for what else precedes them,
- * for long. */
-static bool is_starved(const struct bulk *bulk)
-{
-    return bulk->n_queued && bulk->queue_moved_ms + STARVED_MS <= now_ms(bulk);
-}
-
-enum err bulk_waits_for(const struct bulk *bulk)
-{
-    enum err condition = condition_of(bulk);
-
-    return !condition && is_starved(bulk) ? ERR_OVERLOADED : condition;
-}
-
-/* Ends what has waited for too long: for the condition, or for a store that does not return. What
- * waits for slots is looked at again each WATCH_MS, until a lookup leaves the queue. */
-static void end_late(struct bulk *bulk, enum err condition)
-{
-    struct bulk_wait *wait = &bulk->wait;
-    int64_t late_ms = now_ms(bulk) - BULK_WAIT_MAX_MS;
-
-    if (condition && wait->since_ms <= late_ms) {
-        wait->has_given_up = true;
-        wait->condition = ERR_OK;
-        bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, condition);
-    }
-    bulk_abandon(bulk, TASK_IDLE, late_ms, ERR_STORAGE_UNAVAILABLE);
-}
-
-/* No-op if it waits already. */
-static void begin_wait(struct bulk *bulk, int64_t since_ms)
-{
-    if (bulk->wait.is_waiting)
-        return;
-    bulk->wait.is_waiting = true;
-    bulk->wait.since_ms = since_ms;
-    bulk->ahead = 0;
-}
-
-/* Runs every WATCH_MS, and when the next entry may try: looks at what blocks the bulk. */
-static void watch(struct timer *timer)
-{
-    struct bulk *bulk = container_of(timer, struct bulk, watch);
-    struct bulk_wait *wait = &bulk->wait;
-    enum err condition = bulk_waits_for(bulk);
-
-    timer_arm(&engine_of(bulk)->timers, timer, now_ms(bulk) + WATCH_MS, watch);
-    if (condition || wait->has_given_up)
-        begin_wait(bulk, condition_of(bulk) ? now_ms(bulk) : bulk->queue_moved_ms);
-    else
-        wait->is_waiting = false;
-    end_late(bulk, condition);
-    bulk_changed(bulk);
-}
-
-/* Returns the pause before the next attempt: the advice, within limits, or else longer each
- * time. */
-static int64_t retry_after_ms(const struct bulk_wait *wait, int advice_s)
-{
-    int s = advice_s ? advice_s : RETRY_MIN_S << (wait->retries < 4 ? wait->retries : 4);
-
-    return (s < RETRY_MIN_S ? RETRY_MIN_S : s > RETRY_MAX_S ? RETRY_MAX_S : s) * INT64_C(1000);
-}
+/* ---- the end of a request ---- */
 
 /* Puts the entry back among those that wait: it is the first of them again if it was. */
 static void put_back(struct bulk *bulk, size_t index)
@@ -132,25 +33,6 @@ static void put_back(struct bulk *bulk, size_t index)
         bulk->first = index;
     bulk_changed(bulk);
 }
-
-/* The entry has met a condition, so the bulk waits. */
-static void wait_for_condition(const struct bulk_lookup *lookup, const struct outcome *outcome)
-{
-    struct bulk *bulk = lookup->bulk;
-    struct bulk_wait *wait = &bulk->wait;
-
-    if (lookup->is_ahead && wait->condition)
-        return; /* another entry tries */
-    if (!wait->condition || lookup->is_trying) {
-        wait->retry_ms = now_ms(bulk) + retry_after_ms(wait, outcome->retry_after_s);
-        wait->retries++;
-    }
-    wait->condition = outcome->err;
-    begin_wait(bulk, now_ms(bulk));
-    timer_arm(&engine_of(bulk)->timers, &bulk->watch, wait->retry_ms, watch);
-}
-
-/* ---- the end of a request ---- */
 
 static size_t *counter_of(struct bulk *bulk, enum task_phase phase)
 {
@@ -230,17 +112,7 @@ static bool is_unknown_ahead(const struct bulk_lookup *lookup, const struct outc
 {
     return lookup->is_ahead && outcome->disposition == DISPOSITION_MISS && !*outcome->lookup_id &&
            outcome->err == ERR_CREDITS_EXHAUSTED &&
-           !(outcome->fallback && condition_of(lookup->bulk));
-}
-
-/* Returns whether the entry waits for a condition to pass. */
-static bool must_wait(const struct bulk_lookup *lookup, const struct outcome *outcome)
-{
-    const struct bulk *bulk = lookup->bulk;
-
-    return is_condition(outcome->err) && outcome->disposition == DISPOSITION_MISS &&
-           !outcome->fallback && !bulk_charged_of(outcome) && !bulk->stopped_by &&
-           !bulk->wait.has_given_up;
+           !(outcome->fallback && bulk_condition(lookup->bulk));
 }
 
 static void request_is_done(struct lookup_request *request, const struct outcome *outcome)
@@ -263,8 +135,8 @@ static void request_is_done(struct lookup_request *request, const struct outcome
         bulk_stop_entry(bulk, index);
     } else if (is_unknown_ahead(lookup, outcome)) {
         put_back(bulk, index);
-    } else if (must_wait(lookup, outcome)) {
-        wait_for_condition(lookup, outcome);
+    } else if (bulk_must_wait(lookup, outcome)) {
+        bulk_wait_for_condition(lookup, outcome);
         put_back(bulk, index);
     } else {
         bulk_end_entry(lookup, outcome);
@@ -335,7 +207,7 @@ static bool has_recalls(const struct bulk *bulk)
 static bool may_start(const struct bulk *bulk)
 {
     if (bulk->stopped_by || is_stalled(bulk) || has_recalls(bulk) ||
-        n_unsent(bulk) >= bulk->owner->options.window)
+        bulk_n_unsent(bulk) >= bulk->owner->options.window)
         return false;
     if (bulk->wait.condition && (bulk->wait.is_trying || now_ms(bulk) < bulk->wait.retry_ms))
         return false;
@@ -379,8 +251,7 @@ static void start(struct bulk *bulk, struct bulk_lookup *lookup)
     bulk->records[lookup->index].state = RECORD_STARTED;
     bulk->n_idle++;
     DL_APPEND(bulk->lookups, lookup);
-    if (!timer_armed(&bulk->watch))
-        timer_arm(&engine_of(bulk)->timers, &bulk->watch, lookup->started_ms + WATCH_MS, watch);
+    bulk_watch(bulk);
     engine_lookup_now(engine_of(bulk), &lookup->request);
 }
 
