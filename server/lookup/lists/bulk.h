@@ -6,7 +6,8 @@
  * An expired result that may be served ends its entry, and is not refreshed: a list spends only
  * what `charged` says. Workers read the results through readers, in portions, by pulling:
  * bulk_pull() returns when there is something to read. A reader that does not pull stops the
- * spending (BULK_UNREAD_MAX), unless the bulk is `async`.
+ * spending (BULK_UNREAD_MAX), unless the bulk is `async`: lookups that are on the way count as
+ * unread results.
  *
  * A bulk ends when each entry has ended. It is dropped with its last reader, unless it was promised
  * (a reader was asked to come back) or is `async`; what has been submitted then ends as lookups
@@ -32,7 +33,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BULK_UNREAD_MAX 1000
+#define BULK_UNREAD_MAX 1000 /* results; no lookup starts while as many are unread */
 #define BULK_PULL_MAX   256 /* results of one pull */
 
 struct bulk_reader; /* the engine's */

@@ -106,6 +106,7 @@ struct bulk {
     size_t bytes;       /* and now; counted in bulks.kept_bytes */
 
     struct bulk_lookup *lookups;
+    size_t n_lookups;
     size_t n_idle, n_queued, n_submitting; /* of those: with that phase */
     size_t n_may_pay;
     int64_t queue_moved_ms; /* when the last one left the queue, or the first one entered it */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "lookup/lists/bulk_state.h"
+#include "lookup/lookups.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -122,6 +123,7 @@ static void request_is_done(struct lookup_request *request, const struct outcome
     size_t index = lookup->index;
 
     DL_DELETE(bulk->lookups, lookup);
+    bulk->n_lookups--;
     set_phase(lookup, TASK_ENDED);
     set_may_pay(lookup, false);
     if (lookup->is_trying) /* the next entry tries, unless this one has met the condition */
@@ -177,12 +179,28 @@ static bool has_listed_pull(const struct bulk *bulk)
     return false;
 }
 
+/* Returns how many results may be unread or on the way. If lookups take long, more of them have to
+ * be on the way, beside a portion that is being read, than would be unread otherwise. */
+static size_t unread_max(const struct bulk *bulk)
+{
+    int64_t lookup_ms = lookups_expected_ms(engine_of(bulk)->lookups, true);
+    size_t on_the_way = (size_t)(lookup_ms * bulk->owner->options.per_1000_s / 1000000);
+
+    return on_the_way + BULK_PULL_MAX > BULK_UNREAD_MAX ? on_the_way + BULK_PULL_MAX
+                                                        : BULK_UNREAD_MAX;
+}
+
 /* Returns whether nothing more is paid for before a reader reads on. A reader in the order of the
- * list reads when all have ended. */
+ * list reads when all have ended. What is on the way counts once it is known how long that takes.
+ */
 static bool is_stalled(const struct bulk *bulk)
 {
-    return bulk->n_ended - bulk->n_read >= BULK_UNREAD_MAX && !bulk->is_async &&
-           !bulk->is_promised && !has_listed_pull(bulk);
+    size_t unread = bulk->n_ended - bulk->n_read;
+
+    if (bulk->is_async || bulk->is_promised || has_listed_pull(bulk))
+        return false;
+    return unread >= BULK_UNREAD_MAX ||
+           (bulk->n_timed && unread + bulk->n_lookups >= unread_max(bulk));
 }
 
 size_t bulk_credits_left(const struct bulk *bulk)
@@ -251,6 +269,7 @@ static void start(struct bulk *bulk, struct bulk_lookup *lookup)
     bulk->records[lookup->index].state = RECORD_STARTED;
     bulk->n_idle++;
     DL_APPEND(bulk->lookups, lookup);
+    bulk->n_lookups++;
     bulk_watch(bulk);
     engine_lookup_now(engine_of(bulk), &lookup->request);
 }
