@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_list_conditions.c - tests lists that wait for something to pass: the circuit, a pause,
  * single lookups that use the slots, the store; and lists during the drain. */
+#include "held_calls.h"
 #include "list_flow.h"
 #include "weak_store.h"
 
@@ -326,6 +327,42 @@ TEST(store_that_is_away_for_2_hours_ends_the_entries_after_one)
     ck_assert_uint_gt(n, 0);
     ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
     ck_assert_uint_eq(list_charged(reader, CHARGED_YES), fake_upstream_ledger(flow.upstream));
+    list_free(reader);
+}
+
+/* It returns neither a result nor an error. */
+TEST(store_that_hangs_for_2_hours_ends_the_entries_after_one)
+{
+    held_calls_set(HOLD_POSTED, "find");
+    struct list_reader *reader = list_open(list_of_companies(0, 200));
+
+    flow_advance(4 * MINUTE_MS);
+    ck_assert_int_eq(waiting_for(reader), ERR_OK);
+    flow_advance(2 * MINUTE_MS);
+    ck_assert_int_eq(waiting_for(reader), ERR_STORAGE_UNAVAILABLE);
+    flow_advance(53 * MINUTE_MS);
+    list_read(reader);
+    ck_assert_uint_eq(reader->n, 0);
+    flow_advance(3 * MINUTE_MS);
+    list_read(reader);
+    ck_assert(reader->is_over);
+    ck_assert_uint_eq(list_errors(reader, ERR_STORAGE_UNAVAILABLE), 200);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_NO), 200);
+    held_calls_release();
+    list_free(reader);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);
+}
+
+TEST(store_that_hangs_for_a_while_ends_no_entry)
+{
+    held_calls_set(HOLD_POSTED, "find");
+    struct list_reader *reader = list_open(list_of_companies(0, 200));
+
+    flow_advance(50 * MINUTE_MS);
+    held_calls_release();
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 200);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), 200);
     list_free(reader);
 }
 

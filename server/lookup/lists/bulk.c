@@ -204,7 +204,7 @@ static void drop(struct bulk *bulk)
 {
     log_bulk(bulk, "bulk_dropped");
     bulk->is_dropped = true;
-    bulk_abandon(bulk, TASK_ENDED, INT64_MAX, ERR_CANCELLED);
+    bulk_abandon(bulk, TASK_ENDED, ERR_CANCELLED);
     bulk_free(bulk);
 }
 
@@ -350,7 +350,7 @@ void bulk_cancel(struct engine *engine, struct engine_call *call)
         bulk->state = BULK_CANCELLED;
         bulk->stopped_by = ERR_CANCELLED_LOOKUP;
         bulk_stop_waiting(bulk);
-        bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, bulk->stopped_by);
+        bulk_abandon(bulk, TASK_QUEUED, bulk->stopped_by);
     }
     engine_call_return(call);
 }

@@ -34,7 +34,7 @@
 #include <stdint.h>
 
 #define BULK_UNREAD_MAX 1000 /* results; no lookup starts while as many are unread */
-#define BULK_PULL_MAX   256 /* results of one pull */
+#define BULK_PULL_MAX   256  /* results of one pull */
 
 struct bulk_reader; /* the engine's */
 struct bulk_record;

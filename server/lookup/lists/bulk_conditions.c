@@ -2,8 +2,9 @@
 /* bulk_conditions.c - what a bulk waits for, and for how long.
  *
  * An entry that meets a passing condition waits again, and so does the bulk: one entry at a time
- * tries whether it is over. The same holds if something blocks the queue, or if other lookups use
- * the slots for long. After BULK_WAIT_MAX_MS, entries end with what they wait for. */
+ * tries whether it is over. It also waits if something blocks the queue, if other lookups use the
+ * slots for long, or if the store does not return. After BULK_WAIT_MAX_MS, entries end with what
+ * they wait for. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "lookup/lists/bulk_state.h"
@@ -11,7 +12,7 @@
 #define RETRY_MIN_S 1
 #define RETRY_MAX_S 15
 #define WATCH_MS    (RETRY_MAX_S * INT64_C(1000))
-#define STARVED_MS  INT64_C(300000) /* several lists may take turns within that time */
+#define STOPPED_MS  INT64_C(300000) /* several lists may take turns within that time */
 
 static struct engine *engine_of(const struct bulk *bulk)
 {
@@ -44,22 +45,31 @@ enum err bulk_condition(const struct bulk *bulk)
     return is_entry_waiting ? bulk->wait.condition : blocked_by(bulk);
 }
 
-/* Returns whether its lookups in the queue have waited for slots, or for what else precedes them,
- * for long. */
-static bool is_starved(const struct bulk *bulk)
+static bool has_stopped(const struct bulk *bulk, const struct bulk_stage *stage)
 {
-    return bulk->n_queued && bulk->queue_moved_ms + STARVED_MS <= now_ms(bulk);
+    return stage->n && stage->moved_ms + STOPPED_MS <= now_ms(bulk);
+}
+
+/* Returns where its requests have waited for long, for slots or for the store; NULL = nowhere. */
+static const struct bulk_stage *stopped_stage(const struct bulk *bulk)
+{
+    return has_stopped(bulk, &bulk->queued) ? &bulk->queued
+           : has_stopped(bulk, &bulk->idle) ? &bulk->idle
+                                            : NULL;
 }
 
 enum err bulk_waits_for(const struct bulk *bulk)
 {
+    const struct bulk_stage *stage = stopped_stage(bulk);
     enum err condition = bulk_condition(bulk);
 
-    return !condition && is_starved(bulk) ? ERR_OVERLOADED : condition;
+    return condition || !stage      ? condition
+           : stage == &bulk->queued ? ERR_OVERLOADED
+                                    : ERR_STORAGE_UNAVAILABLE;
 }
 
-/* Ends what has waited for too long: for the condition, or for a store that does not return. What
- * waits for slots is looked at again each WATCH_MS, until a lookup leaves the queue. */
+/* Ends what has waited for too long. What waits for slots or for the store is looked at again each
+ * WATCH_MS, until a request moves. */
 static void end_late(struct bulk *bulk, enum err condition)
 {
     struct bulk_wait *wait = &bulk->wait;
@@ -68,9 +78,8 @@ static void end_late(struct bulk *bulk, enum err condition)
     if (condition && wait->since_ms <= late_ms) {
         wait->has_given_up = true;
         wait->condition = ERR_OK;
-        bulk_abandon(bulk, TASK_QUEUED, INT64_MAX, condition);
+        bulk_abandon(bulk, TASK_QUEUED, condition);
     }
-    bulk_abandon(bulk, TASK_IDLE, late_ms, ERR_STORAGE_UNAVAILABLE);
 }
 
 /* No-op if it waits already. */
@@ -87,12 +96,13 @@ static void begin_wait(struct bulk *bulk, int64_t since_ms)
 static void watch(struct timer *timer)
 {
     struct bulk *bulk = container_of(timer, struct bulk, watch);
+    const struct bulk_stage *stage = stopped_stage(bulk);
     struct bulk_wait *wait = &bulk->wait;
     enum err condition = bulk_waits_for(bulk);
 
     timer_arm(&engine_of(bulk)->timers, timer, now_ms(bulk) + WATCH_MS, watch);
     if (condition || wait->has_given_up)
-        begin_wait(bulk, bulk_condition(bulk) ? now_ms(bulk) : bulk->queue_moved_ms);
+        begin_wait(bulk, stage && !bulk_condition(bulk) ? stage->moved_ms : now_ms(bulk));
     else
         wait->is_waiting = false;
     end_late(bulk, condition);

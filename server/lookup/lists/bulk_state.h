@@ -63,15 +63,21 @@ struct bulk_lookup {
     struct bulk_lookup *prev, *next;
 };
 
+/* The requests of a bulk that are in one phase. */
+struct bulk_stage {
+    size_t n;
+    int64_t moved_ms; /* when the last one left it, or the first one entered it */
+};
+
 /* What the submits of a bulk wait for. */
 struct bulk_wait {
     enum err condition; /* that an entry has met; ERR_OK = none */
-    bool is_waiting;    /* for that, for what blocks the queue, or for slots */
+    bool is_waiting;    /* for that, or for what else keeps it from submitting */
     int64_t since_ms;   /* when it began to wait */
     int64_t retry_ms;   /* when one entry tries again */
     int retries;
     bool is_trying;    /* that entry is with the engine */
-    bool has_given_up; /* it took too long: entries end with the condition */
+    bool has_given_up; /* it took too long: entries end with what they wait for */
 };
 
 struct bulk {
@@ -107,9 +113,8 @@ struct bulk {
 
     struct bulk_lookup *lookups;
     size_t n_lookups;
-    size_t n_idle, n_queued, n_submitting; /* of those: with that phase */
+    struct bulk_stage idle, queued, submitting;
     size_t n_may_pay;
-    int64_t queue_moved_ms; /* when the last one left the queue, or the first one entered it */
     struct bulk_wait wait;
     struct timer watch; /* for conditions */
 
@@ -194,13 +199,13 @@ bool bulk_record_is_of(const struct bulk_record *record, const unsigned char *ke
  * accepted. */
 static inline size_t bulk_n_unsent(const struct bulk *bulk)
 {
-    return bulk->n_idle + bulk->n_queued + bulk->n_submitting;
+    return bulk->idle.n + bulk->queued.n + bulk->submitting.n;
 }
 
 /* Starts the next entry. Returns false if none may start now. */
 bool bulk_start_next(struct bulk *bulk);
-/* Abandons the requests up to that phase that started until then; their entries end so. */
-void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with);
+/* Abandons the requests up to that phase; their entries end so. */
+void bulk_abandon(struct bulk *bulk, enum task_phase last, enum err ends_with);
 /* Returns how many lookups more its own limit permits; SIZE_MAX = no limit. It must run. */
 size_t bulk_credits_left(const struct bulk *bulk);
 
@@ -210,8 +215,8 @@ size_t bulk_credits_left(const struct bulk *bulk);
 
 /* Returns the condition that an entry has met, or that blocks the queue; ERR_OK = none. */
 enum err bulk_condition(const struct bulk *bulk);
-/* Returns what keeps the bulk from submitting: the same, or ERR_OVERLOADED if others use the slots
- * for long. */
+/* Returns what keeps the bulk from submitting: the same, or ERR_OVERLOADED if others use the slots,
+ * or ERR_STORAGE_UNAVAILABLE if the store does not return, for long. */
 enum err bulk_waits_for(const struct bulk *bulk);
 /* Returns whether the entry of a request that ended so waits for a condition to pass. */
 bool bulk_must_wait(const struct bulk_lookup *lookup, const struct outcome *outcome);

@@ -35,15 +35,15 @@ static void put_back(struct bulk *bulk, size_t index)
     bulk_changed(bulk);
 }
 
-static size_t *counter_of(struct bulk *bulk, enum task_phase phase)
+static struct bulk_stage *stage_of(struct bulk *bulk, enum task_phase phase)
 {
     switch (phase) {
     case TASK_IDLE:
-        return &bulk->n_idle;
+        return &bulk->idle;
     case TASK_QUEUED:
-        return &bulk->n_queued;
+        return &bulk->queued;
     case TASK_SUBMITTING:
-        return &bulk->n_submitting;
+        return &bulk->submitting;
     case TASK_PROCESSING:
     case TASK_FETCHING:
     case TASK_ENDED:
@@ -52,15 +52,33 @@ static size_t *counter_of(struct bulk *bulk, enum task_phase phase)
     return NULL;
 }
 
+/* A bulk that has given up waits for a request that leaves the stage, not for one that enters it.
+ */
+static void enter_stage(struct bulk *bulk, struct bulk_stage *stage)
+{
+    if (stage->n++ == 0 && !bulk->wait.has_given_up)
+        stage->moved_ms = now_ms(bulk);
+}
+
+/* One that was abandoned has not moved. */
+static void leave_stage(const struct bulk_lookup *lookup, struct bulk_stage *stage)
+{
+    stage->n--;
+    if (!lookup->ends_with)
+        stage->moved_ms = now_ms(lookup->bulk);
+}
+
 static void set_phase(struct bulk_lookup *lookup, enum task_phase phase)
 {
-    size_t *before = counter_of(lookup->bulk, lookup->phase);
-    size_t *now = counter_of(lookup->bulk, phase);
+    struct bulk_stage *before = stage_of(lookup->bulk, lookup->phase);
+    struct bulk_stage *now = stage_of(lookup->bulk, phase);
 
+    if (phase == lookup->phase)
+        return;
     if (before)
-        --*before;
+        leave_stage(lookup, before);
     if (now)
-        ++*now;
+        enter_stage(lookup->bulk, now);
     lookup->phase = phase;
 }
 
@@ -71,17 +89,6 @@ static void set_may_pay(struct bulk_lookup *lookup, bool may_pay)
     lookup->may_pay = may_pay;
 }
 
-/* A bulk that has given up waits for a lookup that leaves the queue, not for one that enters it. */
-static void note_queue(const struct bulk_lookup *lookup, enum task_phase phase)
-{
-    struct bulk *bulk = lookup->bulk;
-    bool leaves = lookup->phase == TASK_QUEUED && phase > TASK_QUEUED;
-    bool is_first = phase == TASK_QUEUED && !bulk->n_queued && !bulk->wait.has_given_up;
-
-    if (leaves || is_first)
-        bulk->queue_moved_ms = now_ms(bulk);
-}
-
 /* Follows the lookup of an entry. If another caller has started it, the entry pays nothing. Once
  * there is a lookup, the condition has passed; once the upstream has accepted one, submits work. */
 static void lookup_has_moved(struct lookup_request *request, enum task_phase phase)
@@ -89,7 +96,6 @@ static void lookup_has_moved(struct lookup_request *request, enum task_phase pha
     struct bulk_lookup *lookup = container_of(request, struct bulk_lookup, request);
     struct bulk *bulk = lookup->bulk;
 
-    note_queue(lookup, phase);
     set_phase(lookup, phase);
     if (request->collapsed)
         set_may_pay(lookup, false);
@@ -146,19 +152,14 @@ static void request_is_done(struct lookup_request *request, const struct outcome
     free(lookup);
 }
 
-static bool must_abandon(const struct bulk_lookup *lookup, enum task_phase last, int64_t before_ms)
-{
-    return lookup->phase <= last && lookup->started_ms <= before_ms && !lookup->ends_with;
-}
-
 /* From the first one again each time: the end of a request may end others. */
-void bulk_abandon(struct bulk *bulk, enum task_phase last, int64_t before_ms, enum err ends_with)
+void bulk_abandon(struct bulk *bulk, enum task_phase last, enum err ends_with)
 {
     struct bulk_lookup *lookup;
 
     do {
         DL_FOREACH (bulk->lookups, lookup)
-            if (must_abandon(lookup, last, before_ms))
+            if (lookup->phase <= last && !lookup->ends_with)
                 break;
         if (lookup) {
             lookup->ends_with = ends_with;
@@ -267,7 +268,7 @@ static struct bulk_lookup *lookup_new(struct bulk *bulk, size_t index)
 static void start(struct bulk *bulk, struct bulk_lookup *lookup)
 {
     bulk->records[lookup->index].state = RECORD_STARTED;
-    bulk->n_idle++;
+    enter_stage(bulk, &bulk->idle);
     DL_APPEND(bulk->lookups, lookup);
     bulk->n_lookups++;
     bulk_watch(bulk);
