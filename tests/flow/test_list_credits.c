@@ -197,6 +197,30 @@ TEST(credits_of_the_day_end_the_other_entries_of_a_list)
     list_free(reader);
 }
 
+static const struct {
+    bool refresh;
+    int64_t max_age_s;
+    size_t n_paid;
+} fresh[] = {{true, -1, 10}, {false, 60, 10}, {false, 3600, 0}};
+
+LOOP_TEST(list_that_asks_for_newer_results_pays_for_known_ones, fresh)
+{
+    struct bulk_list *list = list_of_companies(0, 10);
+
+    flow_request_companies(0, 10);
+    flow_advance(10 * MINUTE_MS);
+    list->asked_wall_ms = engine_clock(flow.engine)->wall_ms;
+    list->directives.refresh = fresh[_i].refresh;
+    list->directives.max_age_s = fresh[_i].max_age_s;
+    list_add_companies(list, 0, 10);
+    struct list_reader *reader = read_with_credits(list, -1);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), fresh[_i].n_paid);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_HIT), 10 - fresh[_i].n_paid);
+    ck_assert_uint_eq(list_outcomes(reader, BULK_DUPLICATE), 10);
+    ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 10 + fresh[_i].n_paid);
+    list_free(reader);
+}
+
 TEST(list_again_after_an_unknown_outcome_charges_nothing_twice)
 {
     fake_upstream_fault(

@@ -61,6 +61,35 @@ TEST(reader_that_stalls_does_not_stop_an_async_list)
     list_free(reader);
 }
 
+TEST(reader_that_stalls_does_not_stop_a_promised_list)
+{
+    struct list_reader *one = list_open(list_of_companies(0, 1500)), *two;
+
+    one->pull.until_ms = flow_now_ms() + 10000;
+    one->pull.promises = true;
+    one->pull.order = BULK_AS_LISTED;
+    ck_assert(!list_pull(one));
+    two = list_open(list_of_companies(0, 1500));
+    flow_advance(10000);
+    list_free(one);
+    flow_advance(HOUR_MS);
+    ck_assert_uint_eq(ledger(), 1500);
+    list_free(two);
+}
+
+TEST(list_that_is_sent_again_as_async_continues_without_a_reader)
+{
+    struct list_reader *one = list_open(list_of_companies(0, 1000)), *two;
+    struct bulk_list *again = list_of_companies(0, 1000);
+
+    again->is_async = true;
+    two = list_open(again);
+    list_free(one);
+    list_free(two);
+    flow_advance(HOUR_MS);
+    ck_assert_uint_eq(ledger(), 1000);
+}
+
 TEST(async_list_continues_without_a_reader)
 {
     struct bulk_list *list = list_of_companies(0, 1000);

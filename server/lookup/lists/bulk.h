@@ -94,10 +94,10 @@ struct bulk_progress {
     size_t total, unique; /* entries; distinct questions and rejected entries */
     size_t done, ok, failed;
     size_t charged_yes, charged_maybe;
-    /* The condition that it waits for; ERR_CIRCUIT_OPEN also if the upstream has asked to slow
-     * down, ERR_OVERLOADED also if none of its lookups was submitted for minutes, because others
-     * use the slots, or earlier results are not read yet; ERR_OK = none. After an hour, entries end
-     * so. */
+    /* The condition that it waits for, ERR_OK = none. ERR_CIRCUIT_OPEN also if the upstream has
+     * asked to slow down; ERR_OVERLOADED also if none of its lookups was submitted for minutes,
+     * because others use the slots, or earlier results are not read yet; ERR_STORAGE_UNAVAILABLE
+     * also if the store has not returned anything for minutes. After an hour, entries end so. */
     enum err waiting_for;
     bool is_drained;                        /* the shutdown has ended entries */
     bool has_lookups;                       /* it has started or joined one */
