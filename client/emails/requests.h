@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* requests.h - the requests for results: GET /emails with events for one domain, POST /emails for
+ * several. Main thread only. */
+#ifndef CLIENT_EMAILS_REQUESTS_H
+#define CLIENT_EMAILS_REQUESTS_H
+
+#include "client/emails/http.h"
+#include "client/emails/line.h"
+#include "client/emails/session.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Some entries of the list, and what is asked about them. */
+struct inquiry {
+    struct session *session;
+    size_t *indexes; /* of the entries */
+    size_t n;
+    bool cached;         /* spend nothing */
+    int64_t max_credits; /* -1 = no limit; of several entries only */
+    /* Takes the result of an entry; `line` is borrowed for the call. */
+    void (*take)(void *arg, size_t index, const struct line *line);
+    void *arg;
+};
+
+/* Returns whether the entry can be asked for alone, with events. */
+bool requests_is_single(const struct inquiry *inquiry);
+
+/* Sends the inquiry, and passes on each result as it arrives. The caller calls
+ * http_reply_done(). */
+enum http_end requests_send(struct inquiry *inquiry, struct http_reply *ret_reply);
+
+#endif
