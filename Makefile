@@ -157,6 +157,9 @@ $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
 $(SIM_TESTS): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
 
+# So are those of the command line tool.
+$(filter $(B)/tests/unit/test_cli_%,$(UNIT_BIN)): $(CLI_LIB)
+
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
 # precedes the archive. So does seeds/repeatable_ids.o with base/id.o.
 $(B)/tests/flow/test_seeds: $(call objects,$(SEED_AUX))

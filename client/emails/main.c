@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "client/emails/confirm.h"
-#include "client/emails/list.h"
+#include "client/emails/domains.h"
 #include "client/emails/options.h"
 #include "client/emails/rounds.h"
 #include "client/emails/session.h"
@@ -22,19 +22,20 @@
 
 /* ---- the domains ---- */
 
-static enum err read_domains(const struct options *options, struct list *list, struct errmsg *why)
+static enum err read_domains(const struct options *options, struct domains *list,
+                             struct errmsg *why)
 {
     const char *file = options->file;
 
     for (size_t i = 0; i < options->n_domains; i++)
-        list_add(list, (struct slice){options->domains[i], strlen(options->domains[i])});
+        domains_add(list, (struct slice){options->domains[i], strlen(options->domains[i])});
     if (!file && options->n_domains == 0)
         file = "-";
-    return file ? list_read_file(list, file, why) : ERR_OK;
+    return file ? domains_read_file(list, file, why) : ERR_OK;
 }
 
 /* Sets what the options say about a single company. */
-static enum err set_company(const struct options *options, struct list *list, struct errmsg *why)
+static enum err set_company(const struct options *options, struct domains *list, struct errmsg *why)
 {
     const char *const values[] = {options->company_name, options->city, options->state,
                                   options->country};
@@ -172,7 +173,7 @@ int main(int argc, char **argv)
         err = set_company(&options, &session.list, &why);
     session.key = key ? secret_text(key) : NULL;
     int status = err ? reject(why.text) : connect_and_run(&session);
-    list_done(&session.list);
+    domains_done(&session.list);
     secret_free(key);
     return status;
 }

@@ -20,7 +20,7 @@
 #define ADDRESS_WIDTH_MIN 24
 #define ADDRESS_WIDTH_MAX 48
 
-void output_init(struct output *output, const struct options *options, const struct list *list)
+void output_init(struct output *output, const struct options *options, const struct domains *list)
 {
     *output = (struct output){.format = options->format,
                               .has_colours = screen_has_colours(STDOUT_FILENO),
@@ -103,7 +103,7 @@ static void add_row(struct buf *out, const struct line *line, const struct entry
     buf_addf(out, "%zu,", index);
     csv_add_foreign_cell(out, entry->input);
     buf_add_str(out, ",");
-    csv_add_foreign_cell(out, entry->fields[LIST_TRACKING_ID]);
+    csv_add_foreign_cell(out, entry->fields[ENTRY_TRACKING_ID]);
     buf_add_str(out, ",");
     csv_add_cell(out, line->domain ? line->domain : "");
     buf_add_str(out, ",");

@@ -7,8 +7,8 @@
 #define CLIENT_EMAILS_OUTPUT_H
 
 #include "base/buf.h"
+#include "client/emails/domains.h"
 #include "client/emails/line.h"
-#include "client/emails/list.h"
 #include "client/emails/options.h"
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct output {
 };
 
 /* Chooses the format if `options` leaves it open. The caller calls output_done(). */
-void output_init(struct output *output, const struct options *options, const struct list *list);
+void output_init(struct output *output, const struct options *options, const struct domains *list);
 void output_done(struct output *output);
 
 /* Adds a result of the entry at `index` of the list; output_flush() writes it. */

@@ -102,8 +102,8 @@ static void add_coloured(struct buf *out, const char *text)
     buf_addf(out, "\033[32m%.*s\033[0m%s", (int)full, bar + 1, bar + 1 + full);
 }
 
-void progress_write(const struct progress_state *state, size_t columns, bool has_colours,
-                    struct buf *out)
+void progress_add_line(const struct progress_state *state, size_t columns, bool has_colours,
+                       struct buf *out)
 {
     struct buf autobuf text = BUF_INIT(LINE_MAX_BYTES), cut = BUF_INIT(LINE_MAX_BYTES);
 
@@ -142,7 +142,7 @@ void progress_draw(struct progress *progress, const struct progress_state *state
     progress->is_drawn = true;
     buf_add_str(&line, CLEAR_LINE);
     /* One column less: a full line would wrap in some terminals. */
-    progress_write(state, screen_columns(STDERR_FILENO) - 1, progress->has_colours, &line);
+    progress_add_line(state, screen_columns(STDERR_FILENO) - 1, progress->has_colours, &line);
     put(line.data, line.len);
 }
 

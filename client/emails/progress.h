@@ -24,8 +24,8 @@ struct progress_state {
 };
 
 /* Appends the line, at most `columns` wide, with escape sequences if `has_colours`. */
-void progress_write(const struct progress_state *state, size_t columns, bool has_colours,
-                    struct buf *out);
+void progress_add_line(const struct progress_state *state, size_t columns, bool has_colours,
+                       struct buf *out);
 
 /* Appends a duration: "31 s", "2 min", "3 h". */
 void progress_add_time(struct buf *out, int64_t seconds);

@@ -16,7 +16,7 @@ bool requests_is_single(const struct inquiry *inquiry)
 {
     const struct entry *entry = &inquiry->session->list.entries[inquiry->indexes[0]];
 
-    return inquiry->n == 1 && !entry->fields[LIST_TRACKING_ID] && inquiry->max_credits != 0;
+    return inquiry->n == 1 && !entry->fields[ENTRY_TRACKING_ID] && inquiry->max_credits != 0;
 }
 
 /* ---- the query ---- */
@@ -79,9 +79,9 @@ static void add_entry(const struct entry *entry, struct buf *body)
 {
     buf_add_str(body, "{\"domain\":");
     json_add_text(body, entry->input);
-    for (size_t field = 0; field < LIST_FIELDS; field++)
+    for (size_t field = 0; field < ENTRY_FIELDS; field++)
         if (entry->fields[field]) {
-            buf_addf(body, ",\"%s\":", list_field_names[field]);
+            buf_addf(body, ",\"%s\":", entry_field_names[field]);
             json_add_text(body, entry->fields[field]);
         }
     buf_add_str(body, "}\n");
@@ -192,9 +192,9 @@ static void add_question(const struct inquiry *inquiry, struct buf *target)
     const struct entry *entry = &inquiry->session->list.entries[inquiry->indexes[0]];
 
     http_add_parameter(target, "domain", entry->input);
-    for (size_t field = 0; field < LIST_FIELDS; field++)
+    for (size_t field = 0; field < ENTRY_FIELDS; field++)
         if (entry->fields[field])
-            http_add_parameter(target, list_field_names[field], entry->fields[field]);
+            http_add_parameter(target, entry_field_names[field], entry->fields[field]);
 }
 
 static enum http_end send_single(struct inquiry *inquiry, struct http_reply *ret_reply)

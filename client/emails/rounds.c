@@ -22,7 +22,8 @@
 #define ENTRIES_MAX 10000 /* of a request */
 #define TRIES_MAX   5
 
-static const struct backoff backoff = {.first_ms = 2000, .max_ms = 30000};
+/* Five tries take at least 37 s: a server that drains for 30 s has started again by then. */
+static const struct backoff backoff = {.first_ms = 2500, .max_ms = 30000};
 
 struct rounds {
     struct session *session;
@@ -120,7 +121,7 @@ static void take_result(void *arg, size_t index, const struct line *line)
 /* Results that asked for another try are final if there is none. */
 static void finish_held(struct rounds *rounds)
 {
-    const struct list *list = &rounds->session->list;
+    const struct domains *list = &rounds->session->list;
     struct line line;
 
     for (size_t i = 0; i < list->n; i++) {
@@ -168,7 +169,7 @@ static void count_in_flight(struct rounds *rounds)
 /* ---- a round ---- */
 
 /* Chooses the first entries without a result. Returns their number. */
-static size_t choose(const struct list *list, size_t max, size_t *indexes)
+static size_t choose(const struct domains *list, size_t max, size_t *indexes)
 {
     size_t n = 0;
 

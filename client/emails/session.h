@@ -7,8 +7,8 @@
 #ifndef CLIENT_EMAILS_SESSION_H
 #define CLIENT_EMAILS_SESSION_H
 
+#include "client/emails/domains.h"
 #include "client/emails/http.h"
-#include "client/emails/list.h"
 #include "client/emails/options.h"
 #include "client/emails/output.h"
 #include "client/emails/progress.h"
@@ -39,7 +39,7 @@ struct tally {
 struct session {
     const struct options *options;
     const char *key; /* of the server; NULL = none */
-    struct list list;
+    struct domains list;
     struct http *http;
     struct output output;
     struct progress progress;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* list.c - see list.h. list_csv.c reads tables. */
-#include "client/emails/list.h"
+/* domains.c - see domains.h. domains_csv.c reads tables. */
+#include "client/emails/domains.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -13,15 +13,15 @@
 
 #define FILE_MAX ((size_t)256 << 20) /* more than two million domains */
 
-const char *const list_field_names[LIST_FIELDS] = {
-    [LIST_COMPANY_NAME] = "company_name",
-    [LIST_CITY] = "city",
-    [LIST_STATE] = "state",
-    [LIST_COUNTRY] = "country",
-    [LIST_TRACKING_ID] = "tracking_id",
+const char *const entry_field_names[ENTRY_FIELDS] = {
+    [ENTRY_COMPANY_NAME] = "company_name",
+    [ENTRY_CITY] = "city",
+    [ENTRY_STATE] = "state",
+    [ENTRY_COUNTRY] = "country",
+    [ENTRY_TRACKING_ID] = "tracking_id",
 };
 
-struct entry *list_add(struct list *list, struct slice input)
+struct entry *domains_add(struct domains *list, struct slice input)
 {
     if (list->n == list->room) {
         list->room = list->room ? 2 * list->room : 64;
@@ -32,16 +32,16 @@ struct entry *list_add(struct list *list, struct slice input)
     return entry;
 }
 
-void list_done(struct list *list)
+void domains_done(struct domains *list)
 {
     for (size_t i = 0; i < list->n; i++) {
-        for (size_t field = 0; field < LIST_FIELDS; field++)
+        for (size_t field = 0; field < ENTRY_FIELDS; field++)
             free(list->entries[i].fields[field]);
         free(list->entries[i].input);
         free(list->entries[i].held);
     }
     free(list->entries);
-    *list = (struct list){0};
+    *list = (struct domains){0};
 }
 
 /* ---- text ---- */
@@ -57,14 +57,14 @@ static struct slice without_blanks(struct slice line)
     return line;
 }
 
-void list_read_text(struct list *list, const char *text)
+void domains_read_text(struct domains *list, const char *text)
 {
     while (*text) {
         struct slice line = {text, strcspn(text, "\n")};
         text += line.len + (text[line.len] == '\n');
         line = without_blanks(line);
         if (line.len && line.data[0] != '#')
-            list_add(list, line);
+            domains_add(list, line);
     }
 }
 
@@ -95,7 +95,7 @@ static const char *without_mark(const char *text)
     return strncmp(text, mark, strlen(mark)) == 0 ? text + strlen(mark) : text;
 }
 
-static enum err take_text(struct list *list, const char *path, const struct buf *text,
+static enum err take_text(struct domains *list, const char *path, const struct buf *text,
                           struct errmsg *why)
 {
     const char *start = without_mark(buf_str(text));
@@ -105,12 +105,12 @@ static enum err take_text(struct list *list, const char *path, const struct buf 
         return ERR_SYNTAX;
     }
     if (is_table(path))
-        return list_read_csv(list, start, why);
-    list_read_text(list, start);
+        return domains_read_csv(list, start, why);
+    domains_read_text(list, start);
     return ERR_OK;
 }
 
-enum err list_read_file(struct list *list, const char *path, struct errmsg *why)
+enum err domains_read_file(struct domains *list, const char *path, struct errmsg *why)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     FILE *file = is_stdin ? stdin : fopen(path, "re");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* list_csv.c - reads a table of domains (RFC 4180; LF ends a row, too).
+/* domains_csv.c - reads a table of domains (RFC 4180; LF ends a row, too).
  *
  * The server would read the same table, but only as a whole: entries without a result are sent
  * again, as lines. */
-#include "client/emails/list.h"
+#include "client/emails/domains.h"
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -13,8 +13,8 @@
 
 #define CELL_MAX    ((size_t)1 << 20)
 #define COLUMNS_MAX 1000
-#define DOMAIN      LIST_FIELDS /* the column of the input, after those of the fields */
-#define IGNORED     (LIST_FIELDS + 1)
+#define DOMAIN      ENTRY_FIELDS /* the column of the input, after those of the fields */
+#define IGNORED     (ENTRY_FIELDS + 1)
 
 struct table {
     const char *at;
@@ -61,9 +61,9 @@ static int column_of(const char *name)
     size_t blanks = strspn(name, " \t");
     size_t len = strcspn(name + blanks, " \t");
 
-    for (int i = 0; i < LIST_FIELDS; i++)
-        if (strlen(list_field_names[i]) == len &&
-            strncasecmp(name + blanks, list_field_names[i], len) == 0)
+    for (int i = 0; i < ENTRY_FIELDS; i++)
+        if (strlen(entry_field_names[i]) == len &&
+            strncasecmp(name + blanks, entry_field_names[i], len) == 0)
             return i;
     return len == 6 && strncasecmp(name + blanks, "domain", len) == 0 ? DOMAIN : IGNORED;
 }
@@ -98,13 +98,13 @@ static void set_cell(struct entry *entry, int column, const char *text)
     if (column == DOMAIN) {
         mem_autofree(&entry->input);
         entry->input = xstrdup(text);
-    } else if (column < LIST_FIELDS && text[strspn(text, " \t")]) {
+    } else if (column < ENTRY_FIELDS && text[strspn(text, " \t")]) {
         entry->fields[column] = xstrdup(text);
     }
 }
 
 /* A row of one empty cell is a blank line. */
-static enum err take_row(struct list *list, struct table *table, const int *columns, size_t n,
+static enum err take_row(struct domains *list, struct table *table, const int *columns, size_t n,
                          struct errmsg *why)
 {
     size_t line = table->line;
@@ -118,14 +118,14 @@ static enum err take_row(struct list *list, struct table *table, const int *colu
         if (i == 0 && table->is_row_over && table->cell.len == 0)
             return ERR_OK;
         if (i == 0)
-            entry = list_add(list, (struct slice){"", 0});
+            entry = domains_add(list, (struct slice){"", 0});
         if (i < n)
             set_cell(entry, columns[i], buf_str(&table->cell));
     }
     return ERR_OK;
 }
 
-enum err list_read_csv(struct list *list, const char *text, struct errmsg *why)
+enum err domains_read_csv(struct domains *list, const char *text, struct errmsg *why)
 {
     struct table table = {.at = text, .line = 1, .cell = BUF_INIT(CELL_MAX)};
     int columns[COLUMNS_MAX];
