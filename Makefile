@@ -95,7 +95,7 @@ SEED_AUX := $(wildcard tests/flow/seeds/*.c)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
-FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 client_keys:1024 clock:32 config:512 \
+FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 cli_domains:1024 client_keys:1024 clock:32 config:512 \
               config_file:2100 content_coding:1024 denied_domains:1024 domain:600 \
               field_value:512 framing:1024 header_scan:512 json:2048 list_parser:2048 log:6000 openmart_counts:1024 openmart_found:2048 openmart_ids:2048 \
               openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
@@ -166,7 +166,7 @@ $(B)/tests/flow/test_seeds: $(call objects,$(SEED_AUX))
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
 
-$(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(LIB)
+$(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(CLI_LIB) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(OUR_LIBS)
 
 $(LIB): $(call objects,$(LIB_SRC))

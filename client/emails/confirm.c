@@ -6,13 +6,15 @@
 #include "client/emails/rounds.h"
 #include "client/emails/usage.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-#define FREE_OF_QUESTIONS 25 /* paid lookups */
+#define FREE_OF_QUESTIONS 25  /* paid lookups */
+#define LOOK_MS           100 /* between two looks at the signals */
 
 /* Whether the options say that there is nothing to ask. */
 static bool is_settled(const struct session *session)
@@ -23,35 +25,41 @@ static bool is_settled(const struct session *session)
            (options->max_credits >= 0 && options->max_credits <= FREE_OF_QUESTIONS);
 }
 
-/* Reads a line; of a longer one, the start. A signal ends it. */
+/* Waits for input, or for a signal: one that arrives before read() would not end it. */
+static bool has_input(int terminal)
+{
+    struct pollfd fd = {.fd = terminal, .events = POLLIN};
+
+    while (!session_signal)
+        if (poll(&fd, 1, LOOK_MS) == 1)
+            return true;
+    return false;
+}
+
+/* Reads a line; of a longer one, the start. */
 static bool is_yes(int terminal)
 {
     char text[64];
     size_t len = 0;
-    ssize_t n = 1;
 
-    while (n > 0 && len < sizeof text - 1 && (len == 0 || text[len - 1] != '\n')) {
-        n = read(terminal, text + len, 1);
-        if (n < 0 && errno == EINTR && !session_signal)
-            n = 1;
-        else if (n > 0)
-            len++;
-    }
-    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' '))
+    while (len < sizeof text - 1 && (len == 0 || text[len - 1] != '\n') && has_input(terminal) &&
+           read(terminal, text + len, 1) == 1)
+        len++;
+    while (len && strchr("\r\n ", text[len - 1]))
         len--;
     text[len] = '\0';
     return strcasecmp(text, "y") == 0 || strcasecmp(text, "yes") == 0;
 }
 
-static void ask(const struct session *session, size_t cost, int terminal)
+static void ask(struct session *session, size_t cost, int terminal)
 {
     struct usage usage = {.remaining = -1};
     char left[64] = "";
 
-    if (usage_read((struct session *)session, &usage) && usage.remaining >= 0)
+    if (usage_read(session, &usage) && usage.remaining >= 0)
         snprintf(left, sizeof left, ", %lld left today", (long long)usage.remaining);
     dprintf(terminal, "%zu of %zu %s: up to %zu credits%s. Spend them? [y/N] ",
-            session->options->refresh ? session->tally.may_cost : session->tally.unknown,
+            session->options->refresh ? session->tally.refreshable : session->tally.unknown,
             session->list.n, session->options->refresh ? "are looked up again" : "are not known",
             cost, left);
 }
@@ -64,7 +72,7 @@ bool confirm_spending(struct session *session)
     if (terminal < 0)
         return true;
     rounds_estimate(session);
-    size_t cost = session->options->refresh ? session->tally.may_cost : session->tally.unknown;
+    size_t cost = session->options->refresh ? session->tally.refreshable : session->tally.cost;
     if (limit >= 0 && cost > (size_t)limit)
         cost = (size_t)limit;
     bool is_confirmed = !session->stop;

@@ -51,8 +51,9 @@ static void count(struct tally *tally, const struct line *line)
 
     tally->done++;
     tally->failed += line->code != NULL;
-    tally->unknown += is_unknown && !is_duplicate;
-    tally->may_cost += (is_unknown || !line->code) && !is_duplicate;
+    tally->unknown += is_unknown;
+    tally->cost += is_unknown && !is_duplicate;
+    tally->refreshable += (is_unknown || !line->code) && !is_duplicate;
     tally->yes += strcmp(line->charged, "yes") == 0;
     tally->maybe += strcmp(line->charged, "maybe") == 0;
     tally->n_looked_up += strcmp(line->outcome, "looked-up") == 0 ||

@@ -145,7 +145,7 @@ static void print_outcome(struct session *session)
     size_t failed = tally->failed;
 
     if (session->options->dry_run) { /* what is not known is not a failure */
-        failed -= tally->unknown < failed ? tally->unknown : failed;
+        failed -= tally->unknown;
         buf_addf(&line, "%zu of %zu known", tally->done - tally->failed, session->list.n);
     } else {
         buf_addf(&line, "%zu of %zu done", tally->done, session->list.n);
@@ -155,9 +155,9 @@ static void print_outcome(struct session *session)
     add_credits(tally, &line);
     buf_add_str(&line, ", ");
     progress_add_time(&line, (session_now_ms() - session->started_ms) / 1000);
-    if (session->options->dry_run && tally->unknown)
-        buf_addf(&line, "; the rest costs up to %zu credit%s", tally->unknown,
-                 tally->unknown == 1 ? "" : "s");
+    if (session->options->dry_run && tally->cost)
+        buf_addf(&line, "; the rest costs up to %zu credit%s", tally->cost,
+                 tally->cost == 1 ? "" : "s");
     session_note(session, "%s", buf_str(&line));
 }
 

@@ -30,8 +30,9 @@ enum stop {
 /* Counts over all entries with a result. */
 struct tally {
     size_t done, failed;
-    size_t unknown;     /* not cached, duplicates excluded: what the rest would cost */
-    size_t may_cost;    /* the same, and those that a refresh would look up again */
+    size_t unknown;     /* not cached */
+    size_t cost;        /* the same without duplicates: what they would cost */
+    size_t refreshable; /* known or not, without duplicates: what a refresh would cost */
     size_t n_looked_up; /* by the upstream */
     int64_t yes, maybe; /* credits */
 };
