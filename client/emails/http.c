@@ -294,6 +294,8 @@ enum http_end http_send(struct http *http, const struct http_request *request,
     bool is_stopped = !run(http, &stalled);
     CURLcode code = stalled ? CURLE_OPERATION_TIMEDOUT : result_of(http);
     enum http_end end = is_stopped ? HTTP_STOPPED : classify(http, code);
+    if (end == HTTP_COMPLETE && http->line.len) /* the last line may have no end */
+        request->take_line(request->arg, (struct slice){http->line.data, http->line.len});
     set_reply(http, code);
     curl_multi_remove_handle(http->multi, http->easy);
     curl_slist_free_all(headers);

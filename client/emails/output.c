@@ -25,6 +25,7 @@ void output_init(struct output *output, const struct options *options, const str
     *output = (struct output){.format = options->format,
                               .has_colours = screen_has_colours(STDOUT_FILENO),
                               .shows_unknown = options->dry_run,
+                              .is_list = list->n > 1,
                               .domain_width = DOMAIN_WIDTH_MIN,
                               .address_width = ADDRESS_WIDTH_MIN,
                               .text = BUF_INIT(TEXT_MAX)};
@@ -80,19 +81,29 @@ static void add_addresses(struct output *output, const struct line *line)
     }
 }
 
-static void add_json(struct output *output, const struct line *line, size_t index)
+/* Adds the position in the list, in place of that in the request. A request for a single domain has
+ * none. */
+static void add_json(struct output *output, const struct line *line, const struct entry *entry,
+                     size_t index)
 {
-    static const char start[] = "{\"index\":";
+    static const char start[] = "{\"index\":", digits[] = "0123456789";
+    struct buf *out = &output->text;
     struct slice text = line->text;
     size_t len = sizeof start - 1;
 
-    if (text.len > len && memcmp(text.data, start, len) == 0) {
-        buf_addf(&output->text, "%s%zu", start, index);
-        len += strspn(text.data + len, "0123456789");
+    if (output->is_list && line->index < 0 && text.len && text.data[0] == '{') {
+        buf_addf(out, "%s%zu,\"input\":", start, index);
+        json_add_text(out, entry->input);
+        buf_add_str(out, ",");
+        text = (struct slice){text.data + 1, text.len - 1};
+    } else if (text.len > len && memcmp(text.data, start, len) == 0 &&
+               strspn(text.data + len, digits)) {
+        buf_addf(out, "%s%zu", start, index);
+        len += strspn(text.data + len, digits);
         text = (struct slice){text.data + len, text.len - len};
     }
-    buf_add(&output->text, text.data, text.len);
-    buf_add_str(&output->text, "\n");
+    buf_add(out, text.data, text.len);
+    buf_add_str(out, "\n");
 }
 
 /* ---- CSV ---- */
@@ -214,7 +225,7 @@ void output_add(struct output *output, const struct line *line, const struct ent
         add_addresses(output, line);
         break;
     case FORMAT_JSON:
-        add_json(output, line, index);
+        add_json(output, line, entry, index);
         break;
     case FORMAT_CSV:
         add_rows(output, line, entry, index);

@@ -12,13 +12,6 @@
 #define BODY_MAX   ((size_t)64 << 20)
 #define EVENT_MAX  ((size_t)9 << 20)
 
-bool requests_is_single(const struct inquiry *inquiry)
-{
-    const struct entry *entry = &inquiry->session->list.entries[inquiry->indexes[0]];
-
-    return inquiry->n == 1 && !entry->fields[ENTRY_TRACKING_ID] && inquiry->max_credits != 0;
-}
-
 /* ---- the query ---- */
 
 static void add_number(struct buf *target, const char *name, int64_t number)
@@ -222,6 +215,9 @@ static enum http_end send_single(struct inquiry *inquiry, struct http_reply *ret
 
 enum http_end requests_send(struct inquiry *inquiry, struct http_reply *ret_reply)
 {
-    return requests_is_single(inquiry) ? send_single(inquiry, ret_reply)
-                                       : send_list(inquiry, ret_reply);
+    const struct entry *first = &inquiry->session->list.entries[inquiry->indexes[0]];
+    bool is_single =
+        inquiry->is_alone && !first->fields[ENTRY_TRACKING_ID] && inquiry->max_credits != 0;
+
+    return is_single ? send_single(inquiry, ret_reply) : send_list(inquiry, ret_reply);
 }

@@ -17,6 +17,7 @@ struct inquiry {
     struct session *session;
     size_t *indexes; /* of the entries */
     size_t n;
+    bool is_alone;       /* the only entry, or the server takes no lists */
     bool cached;         /* spend nothing */
     int64_t max_credits; /* -1 = no limit; of several entries only */
     /* Takes the result of an entry; `line` is borrowed for the call. */
@@ -24,11 +25,8 @@ struct inquiry {
     void *arg;
 };
 
-/* Returns whether the entry can be asked for alone, with events. */
-bool requests_is_single(const struct inquiry *inquiry);
-
-/* Sends the inquiry, and passes on each result as it arrives. The caller calls
- * http_reply_done(). */
+/* Sends the inquiry, as a GET if it is alone and needs nothing that only lists have, and passes on
+ * each result as it arrives. The caller calls http_reply_done(). */
 enum http_end requests_send(struct inquiry *inquiry, struct http_reply *ret_reply);
 
 #endif

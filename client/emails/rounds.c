@@ -223,6 +223,17 @@ static bool shrink(struct rounds *rounds, const struct inquiry *inquiry, int htt
     return true;
 }
 
+/* Names the condition for the progress. */
+static void set_code(struct rounds *rounds, const struct http_reply *reply)
+{
+    struct json *json = NULL;
+
+    json_parse(buf_str(&reply->body), reply->body.len, &json);
+    const char *code = json_get_string(json, "code");
+    snprintf(rounds->code, sizeof rounds->code, "%s", code ? code : "");
+    json_free(json);
+}
+
 /* Returns whether the run continues. */
 static bool judge(struct rounds *rounds, const struct inquiry *inquiry, enum http_end end,
                   const struct http_reply *reply)
@@ -245,6 +256,7 @@ static bool judge(struct rounds *rounds, const struct inquiry *inquiry, enum htt
         return false;
     }
     enum status status = failure_of(rounds->session, end, reply, &why);
+    set_code(rounds, reply);
     note(rounds, status, why.text);
     return true;
 }
@@ -272,6 +284,7 @@ static bool run_one(struct rounds *rounds, struct inquiry *inquiry)
 
     count_in_flight(rounds);
     inquiry->n = choose(&session->list, rounds->entries_max, inquiry->indexes);
+    inquiry->is_alone = session->list.n == 1 || rounds->entries_max == 1;
     inquiry->max_credits = credits_left(rounds);
     rounds->n_new = 0;
     rounds->code[0] = rounds->why.text[0] = '\0';

@@ -303,6 +303,9 @@ def test_server_that_takes_shorter_lists_gets_them(testbed, sim, entries):
     assert sorted({(int(row["index"]), row["input"]) for row in csv.DictReader(io.StringIO(out))}) == [
         (i, f"c{i}.com") for i in range(25)]
     assert len(sim.ledger()) == 25
+    _, out, _ = run(daemon, "-j", text=listed(3))
+    assert sorted((line["index"], line["input"]) for line in map(json.loads, out.splitlines())) == [
+        (i, f"c{i}.com") for i in range(3)]
 
 
 def test_list_of_more_than_ten_thousand_takes_two_requests(daemon, sim):
