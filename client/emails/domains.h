@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* domains.h - the domains to look up, from operands, a file or standard input.
  *
- * Text has one domain per line; blank lines and lines that begin with `#` are none. A file whose
+ * Text has one domain per line; blank lines and lines that begin with `#` are skipped. A file whose
  * name ends with .csv is a table (RFC 4180) whose first row names the columns: `domain`, and
  * `company_name`, `city`, `state`, `country` and `tracking_id` if it has them. Domains are not
  * checked here: the server knows the rules. The list owns all texts. One thread. */
