@@ -122,7 +122,7 @@ objects=$(grep -c '\.so' "$dir/answer")
 licences=$(grep -c '^usr/share/doc/.*/copyright$' "$dir/answer")
 tar -tvf "$dir/emailsd.tar" >"$dir/answer"
 programs=$(awk '/^[-h]/ && $1 ~ /[xst]/ && $6 !~ /\.so(\.[0-9]+)*$/ { print $6 }' "$dir/answer")
-# shellcheck disable=SC2086 # one line of words
+# shellcheck disable=SC2086,SC2116 # joins the lines
 programs=$(echo $programs)
 [ "$programs" = "usr/bin/emails usr/bin/emailsd" ] || fail "the image has other programs: $programs"
 hidden=$(awk '$6 != "var/lib/emailsd/" && (/^[-h]/ && $1 !~ /^.......r/ || /^d/ && $1 !~ /^.......r.x/)' \

@@ -113,7 +113,7 @@ static int run(struct session *session)
     if (options->usage) {
         usage_print(session);
         session_flush(session);
-        return session->status;
+        return (int)session->status;
     }
     if (session->list.n == 0) {
         session_note(session, "emails: the input has no domains");

@@ -205,6 +205,7 @@ static void make_arguments(char *letters, struct option *names)
     names[N_ROWS] = (struct option){0};
 }
 
+/* Returns NULL for '?' and ':', which are errors. */
 static const struct row *find_row(int code)
 {
     if (code >= FIRST_CODE)
@@ -242,9 +243,10 @@ static enum err read_arguments(int argc, char **argv, struct options *options, s
     make_arguments(letters, names);
     opterr = 0;
     optind = 0; /* glibc: start again, for tests that read several command lines */
-    while (!err && (code = getopt_long(argc, argv, letters, names, NULL)) != -1)
-        err = code == '?' || code == ':' ? reject(code, argv, why)
-                                         : take(find_row(code), optarg, options, why);
+    while (!err && (code = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+        const struct row *row = find_row(code);
+        err = row ? take(row, optarg, options, why) : reject(code, argv, why);
+    }
     options->domains = argv + optind;
     options->n_domains = (size_t)(argc - optind);
     return err;

@@ -43,7 +43,8 @@ bool session_flush(struct session *session)
 /* ---- messages ---- */
 
 /* Prints the message as one line without control characters. */
-static void print(struct session *session, const char *prefix, const char *format, va_list values)
+__attribute__((format(printf, 3, 0))) static void print(struct session *session, const char *prefix,
+                                                        const char *format, va_list values)
 {
     char text[MESSAGE_MAX];
     struct buf autobuf line = BUF_INIT((size_t)2 * MESSAGE_MAX);

@@ -14,6 +14,8 @@
     "\"domain\":\"a.com\",\"company_name\":\"A\",\"emails\":[{\"email\":\"info@a.com\","           \
     "\"status\":\"VALID\"}],\"count\":1}"
 
+#define TWO_RESULTS RESULT RESULT
+
 static struct slice text(const char *s)
 {
     return (struct slice){s, strlen(s)};
@@ -38,7 +40,7 @@ TEST(line_of_a_result_has_addresses)
 }
 
 static const char *const invalid[] = {
-    "", "{", "[]", "1", "{}", "{\"status\":200}", "{\"problem\":1}", RESULT "x",
+    "", "{", "[]", "1", "{}", "{\"status\":200}", "{\"problem\":1}", TWO_RESULTS,
 };
 
 LOOP_TEST(line_that_is_no_result_is_rejected, invalid)
