@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define LINE_MAX_BYTES     ((size_t)9 << 20) /* the longest line of a server */
 #define PROBLEM_MAX        ((size_t)64 << 10)
@@ -97,6 +98,7 @@ static void set_options(const struct http *http)
     CURL *easy = http->easy;
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a resolver that hangs */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "emails/" EMAILSD_VERSION);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
@@ -260,10 +262,13 @@ static enum http_end classify(const struct http *http, CURLcode code)
 
 static void set_reply(struct http *http, CURLcode code)
 {
+    const char *type = NULL, *accepted = http->request->accept;
     curl_off_t retry_after = 0;
     long status = 0;
 
     curl_easy_getinfo(http->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(http->easy, CURLINFO_CONTENT_TYPE, &type);
+    http->reply->is_accepted_type = type && strncasecmp(type, accepted, strlen(accepted)) == 0;
     curl_easy_getinfo(http->easy, CURLINFO_RETRY_AFTER, &retry_after);
     http->reply->status = (int)status;
     http->reply->retry_after_s = retry_after > 0 ? (int64_t)retry_after : -1;

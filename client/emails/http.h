@@ -50,6 +50,7 @@ struct http_request {
 
 struct http_reply {
     int status;            /* 0 = none */
+    bool is_accepted_type; /* the body has the type that the request accepts */
     int64_t retry_after_s; /* -1 = none */
     struct buf body;       /* if the status is not 200 */
     char error[256];       /* if the request is not complete */

@@ -96,13 +96,20 @@ static void start(struct session *session)
     const struct options *options = session->options;
 
     session->started_ms = session_now_ms();
-    session->deadline_ms =
-        options->wait_s < 0 ? INT64_MAX : session->started_ms + options->wait_s * 1000;
+    session->deadline_ms = INT64_MAX;
     session->shown = (struct progress_state){.elapsed_s = -1, .expected_s = -1, .left_s = -1};
     if (session->list.n == 1)
         session->shown.domain = session->list.entries[0].input;
     output_init(&session->output, options, &session->list);
     progress_init(&session->progress, options->quiet, session->started_ms);
+}
+
+/* The answer to the question is not part of the wait. */
+static void start_wait(struct session *session)
+{
+    session->started_ms = session_now_ms();
+    if (session->options->wait_s >= 0)
+        session->deadline_ms = session->started_ms + session->options->wait_s * 1000;
 }
 
 static int run(struct session *session)
@@ -112,15 +119,12 @@ static int run(struct session *session)
     start(session);
     if (options->usage) {
         usage_print(session);
-        session_flush(session);
-        return (int)session->status;
-    }
-    if (session->list.n == 0) {
+    } else if (session->list.n == 0) {
         session_note(session, "emails: the input has no domains");
-        return STATUS_OK;
-    }
-    if (confirm_spending(session))
+    } else if (confirm_spending(session)) {
+        start_wait(session);
         rounds_run(session);
+    }
     return session_end(session);
 }
 

@@ -17,8 +17,22 @@
 #define TEXT_MAX          ((size_t)64 << 20)
 #define DOMAIN_WIDTH_MIN  12
 #define DOMAIN_WIDTH_MAX  32
-#define ADDRESS_WIDTH_MIN 24
+#define ADDRESS_WIDTH_MIN 8
+#define ADDRESS_WIDTH     24 /* to begin with, if the terminal is wide enough */
+#define STATUS_WIDTH      12 /* "no mailboxes" */
 #define ADDRESS_WIDTH_MAX 48
+
+/* Two blanks divide the columns. */
+static size_t address_width(size_t domain_width)
+{
+    size_t columns = screen_columns(STDOUT_FILENO);
+    size_t others = domain_width + 2 + 2 + STATUS_WIDTH;
+    size_t left = columns > others ? columns - others : 0;
+
+    return left < ADDRESS_WIDTH_MIN ? ADDRESS_WIDTH_MIN
+           : left < ADDRESS_WIDTH   ? left
+                                    : ADDRESS_WIDTH;
+}
 
 void output_init(struct output *output, const struct options *options, const struct domains *list)
 {
@@ -27,7 +41,6 @@ void output_init(struct output *output, const struct options *options, const str
                               .shows_unknown = options->dry_run,
                               .is_list = list->n > 1,
                               .domain_width = DOMAIN_WIDTH_MIN,
-                              .address_width = ADDRESS_WIDTH_MIN,
                               .text = BUF_INIT(TEXT_MAX)};
     if (output->format == FORMAT_AUTO)
         output->format = isatty(STDOUT_FILENO) ? FORMAT_TABLE : FORMAT_PLAIN;
@@ -36,6 +49,7 @@ void output_init(struct output *output, const struct options *options, const str
         if (width > output->domain_width)
             output->domain_width = width < DOMAIN_WIDTH_MAX ? width : DOMAIN_WIDTH_MAX;
     }
+    output->address_width = address_width(output->domain_width);
 }
 
 void output_done(struct output *output)

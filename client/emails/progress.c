@@ -73,6 +73,9 @@ static void write_list(const struct progress_state *state, struct buf *out)
         buf_addf(out, "%sabout ", comma);
         progress_add_time(out, state->left_s);
         buf_add_str(out, " left");
+    } else if (state->elapsed_s >= 0) {
+        buf_add_str(out, comma);
+        progress_add_time(out, state->elapsed_s);
     }
 }
 

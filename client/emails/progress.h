@@ -19,7 +19,7 @@ struct progress_state {
     int64_t elapsed_s, expected_s; /* -1 = not known yet */
     size_t total, done, failed;    /* of a list */
     int64_t credits;
-    int64_t left_s;   /* -1 = not known yet */
+    int64_t left_s;   /* -1 = not known yet; a list then shows how long it took so far */
     const char *note; /* why nothing happens now, instead of the rest; NULL = none */
 };
 

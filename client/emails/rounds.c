@@ -245,6 +245,10 @@ static bool judge(struct rounds *rounds, const struct inquiry *inquiry, enum htt
         return false;
     if (end == HTTP_BROKEN)
         rounds->in_flight += n_open(inquiry);
+    if (end == HTTP_COMPLETE && reply->status == 200 && !reply->is_accepted_type) {
+        failure_report(rounds->session, end, reply);
+        return false;
+    }
     if (end == HTTP_COMPLETE &&
         (reply->status == 200 || (*rounds->code && n_open(inquiry)) || n_open(inquiry) == 0))
         return judge_results(rounds, inquiry);

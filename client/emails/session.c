@@ -107,6 +107,8 @@ static void draw(struct session *session)
     state.failed = session->tally.failed;
     state.credits = session->tally.yes;
     state.left_s = estimate_left_s(session, now_ms);
+    if (!state.domain && state.left_s < 0)
+        state.elapsed_s = (now_ms - session->started_ms) / 1000;
     progress_draw(&session->progress, &state, now_ms);
 }
 
@@ -166,7 +168,7 @@ static void print_outcome(struct session *session)
  * there is no result at all. */
 static bool reports_outcome(const struct session *session)
 {
-    if (session->stop && session->tally.done == 0)
+    if (session->list.n == 0 || (session->stop && session->tally.done == 0))
         return false;
     return session->list.n > 1 || session->options->dry_run || !isatty(STDERR_FILENO);
 }
@@ -180,9 +182,11 @@ int session_end(struct session *session)
         raise(SIGPIPE);
     }
     if (session->stop == STOP_SIGNAL) {
-        session_note(session,
-                     "stopped after %zu of %zu; run it again to continue, nothing is paid twice",
-                     session->tally.done, session->list.n);
+        if (session->list.n)
+            session_note(
+                session,
+                "stopped after %zu of %zu; run it again to continue, nothing is paid twice",
+                session->tally.done, session->list.n);
         return STATUS_SIGNAL + session_signal;
     }
     if (reports_outcome(session))

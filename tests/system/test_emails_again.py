@@ -66,6 +66,8 @@ class Scripted:
             self.requests.append((handler.path, [json.loads(line)["domain"] for line in body.splitlines()]))
             status, headers, text, is_whole = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
         handler.send_response(status)
+        if "Content-Type" not in headers:
+            handler.send_header("Content-Type", handler.headers["Accept"])
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(text) + (0 if is_whole else 1)))
@@ -224,6 +226,25 @@ def test_lines_that_are_no_results_are_skipped():
     with Scripted((200, {}, lines + result(0, "c0.com") * 2 + result(1, "c1.com"), True)) as server:
         status, out, _ = run(server, "-j", text=listed(2))
     assert status == 0 and [json.loads(line)["domain"] for line in out.splitlines()] == ["c0.com", "c1.com"]
+
+
+def test_page_of_another_server_is_no_emailsd():
+    with Scripted((200, {"Content-Type": "text/html"}, "<html>\nhello\n</html>\n", True)) as server:
+        for words in (["a.com"], ["a.com", "b.com"]):
+            assert run(server, *words) == (3, "", f"emails: {server.urls[0]}: this is not a response of an emailsd\n")
+
+
+def test_time_for_the_answer_is_not_part_of_the_wait(tmp_path):
+    """Only the second request has a `wait`."""
+    (tmp_path / "list").write_text(listed(26))
+    unknown = "".join(failure(i, 504, "not-cached") for i in range(26))
+    known = "".join(result(i, f"c{i}.com") for i in range(26))
+    with Scripted((200, {}, unknown, True), (200, {}, known, True), credits=[0]) as server, \
+            Terminal(server, "-w", "60", files="<list >out", cwd=tmp_path) as terminal:
+        terminal.await_text("[y/N] ")
+        terminal.type("y\r")
+        assert terminal.finish() == 0
+        assert [("wait" in query, "cached" in query) for query in server.queries()] == [(False, True), (True, False)]
 
 
 # ---- TLS ----

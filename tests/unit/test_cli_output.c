@@ -111,6 +111,25 @@ TEST(output_header_comes_once)
     }
 }
 
+TEST(output_table_fits_a_narrow_terminal)
+{
+    struct options options = {.format = FORMAT_TABLE};
+    struct domains domains = {0};
+    struct entry *entry = add_entry(&domains);
+    struct output output;
+    struct line line;
+
+    setenv("COLUMNS", "40", 1);
+    output_init(&output, &options, &domains);
+    ck_assert_int_eq(line_read((struct slice){EMPTY, strlen(EMPTY)}, &line), ERR_OK);
+    output_add(&output, &line, entry, 0);
+    ck_assert_str_eq(buf_str(&output.text), "DOMAIN        ADDRESS       STATUS\n"
+                                            "b.com         -             no mailboxes\n");
+    line_done(&line);
+    output_done(&output);
+    domains_done(&domains);
+}
+
 TEST(output_table_is_as_wide_as_its_texts)
 {
     static const char line_text[] =
