@@ -204,6 +204,8 @@ expect '2 answered, 0 failed, 0 not-created, 0 unknown' "the journal does not co
 [ "$(paid_tasks killed.com)" -eq 1 ] || fail "$(paid_tasks killed.com) tasks were paid instead of one"
 ask '/emails?domain=milvali.com' >"$dir/answer"
 expect '^Cache-Status: emailsd; hit' "a result from before the kill is missing"
+docker exec "$emailsd" /usr/bin/emails -qa milvali.com >"$dir/answer"
+expect '^info@milvali.com$' "emails does not find the server in its own container"
 until_done is_healthy || fail "the health check does not become healthy again"
 echo "ok   killed during a lookup, completes it after the restart, with the volume; healthy again"
 
