@@ -3,7 +3,6 @@
  * and the help. */
 #include "client/emails/options.h"
 
-#include "base/mem.h"
 #include "tests/support/suite.h"
 
 #include <stdlib.h>
@@ -20,15 +19,17 @@ static void clear_environment(void)
 
 FIXTURE(clear_environment, NULL);
 
-/* Reads a command line, whose arguments are divided by single blanks. The texts stay allocated
- * until the process of the test ends. */
+/* Reads a command line, whose arguments are divided by single blanks. The options borrow its texts
+ * until the next call. */
 static enum err read_line(const char *line, struct options *ret_options, struct errmsg *why)
 {
-    static char *argv[ARGUMENTS_MAX + 2];
-    char *rest = xstrdup(line);
+    static char *argv[ARGUMENTS_MAX + 2], name[] = "emails", text[256];
+    char *rest = text;
     int argc = 0;
 
-    argv[argc++] = xstrdup("emails");
+    ck_assert_uint_lt(strlen(line), sizeof text);
+    memccpy(text, line, '\0', sizeof text);
+    argv[argc++] = name;
     for (char *word; argc < ARGUMENTS_MAX && (word = strsep(&rest, " "));)
         argv[argc++] = word;
     argv[argc] = NULL;
