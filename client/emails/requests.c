@@ -34,7 +34,7 @@ static void add_options(const struct inquiry *inquiry, struct buf *target)
 {
     const struct options *options = inquiry->session->options;
 
-    if (inquiry->cached)
+    if (inquiry->cached || (inquiry->has_no_lists && inquiry->max_credits == 0))
         add_number(target, "cached", 1);
     else if (options->refresh)
         add_number(target, "refresh", 1);
@@ -185,7 +185,7 @@ static void add_question(const struct inquiry *inquiry, struct buf *target)
     const struct entry *entry = &inquiry->session->list.entries[inquiry->indexes[0]];
 
     http_add_parameter(target, "domain", entry->input);
-    for (size_t field = 0; field < ENTRY_FIELDS; field++)
+    for (size_t field = 0; field < ENTRY_TRACKING_ID; field++)
         if (entry->fields[field])
             http_add_parameter(target, entry_field_names[field], entry->fields[field]);
 }
@@ -219,5 +219,6 @@ enum http_end requests_send(struct inquiry *inquiry, struct http_reply *ret_repl
     bool is_single =
         inquiry->is_alone && !first->fields[ENTRY_TRACKING_ID] && inquiry->max_credits != 0;
 
-    return is_single ? send_single(inquiry, ret_reply) : send_list(inquiry, ret_reply);
+    return is_single || inquiry->has_no_lists ? send_single(inquiry, ret_reply)
+                                              : send_list(inquiry, ret_reply);
 }

@@ -17,7 +17,8 @@ struct inquiry {
     struct session *session;
     size_t *indexes; /* of the entries */
     size_t n;
-    bool is_alone;       /* the only entry, or the server takes no lists */
+    bool is_alone;       /* the only entry of the list */
+    bool has_no_lists;   /* the server takes none; there is one entry */
     bool cached;         /* spend nothing */
     int64_t max_credits; /* -1 = no limit; of several entries only */
     /* Takes the result of an entry; `line` is borrowed for the call. */

@@ -32,6 +32,8 @@ struct rounds {
     bool was_reached;   /* the server has responded in this run */
     int tries;          /* in a row, without a new result */
     size_t n_new;       /* results of this round */
+    size_t n_held;      /* those of them that ask for another try */
+    bool has_no_lists;  /* the server does not take them */
     char code[40];      /* of the last result that asks for another try; "" = none in this round */
     struct errmsg why;  /* the last round was no success; "" = it was */
     enum status status; /* that this means */
@@ -39,7 +41,7 @@ struct rounds {
     int64_t used_before; /* of the account, at the start; -1 = not known */
     int64_t spent;       /* until the last broken connection, and the counts at that time */
     int64_t counted;
-    size_t in_flight; /* entries whose connection broke; 0 = nothing to count */
+    size_t in_flight; /* entries that may have been paid for since; 0 = nothing to count */
 };
 
 /* ---- results ---- */
@@ -116,6 +118,8 @@ static void take_result(void *arg, size_t index, const struct line *line)
     }
     free(entry->held);
     entry->held = xstrndup(line->text.data, line->text.len);
+    rounds->n_held++;
+    rounds->in_flight += strcmp(line->charged, "no") != 0;
     snprintf(rounds->code, sizeof rounds->code, "%s", line->code);
 }
 
@@ -147,7 +151,7 @@ static int64_t credits_left(const struct rounds *rounds)
     return limit < 0 ? -1 : spent < limit ? limit - spent : 0;
 }
 
-/* Counts what a broken connection has cost, before the next request. */
+/* Counts what has been paid for without a result, before the next request. */
 static void count_in_flight(struct rounds *rounds)
 {
     const struct tally *tally = &rounds->session->tally;
@@ -200,16 +204,14 @@ static void note(struct rounds *rounds, enum status status, const char *why)
  * helps. */
 static bool judge_results(struct rounds *rounds, const struct inquiry *inquiry)
 {
-    size_t n_held = 0;
+    size_t n = n_open(inquiry);
 
-    for (size_t i = 0; i < inquiry->n; i++) {
-        const struct entry *entry = &inquiry->session->list.entries[inquiry->indexes[i]];
-        n_held += !entry->is_done && entry->held;
-    }
-    if (n_open(inquiry) > n_held)
+    if (n > rounds->n_held) {
+        rounds->in_flight += n;
         note(rounds, STATUS_UNREACHABLE, "the response ended before its last result");
-    else if (n_held)
+    } else if (n) {
         note(rounds, STATUS_OK, rounds->code);
+    }
     return true;
 }
 
@@ -219,7 +221,8 @@ static bool shrink(struct rounds *rounds, const struct inquiry *inquiry, int htt
 {
     if ((http_status != 413 && http_status != 405) || inquiry->n == 1)
         return false;
-    rounds->entries_max = http_status == 405 ? 1 : inquiry->n / 2;
+    rounds->has_no_lists = http_status == 405;
+    rounds->entries_max = rounds->has_no_lists ? 1 : inquiry->n / 2;
     return true;
 }
 
@@ -288,9 +291,10 @@ static bool run_one(struct rounds *rounds, struct inquiry *inquiry)
 
     count_in_flight(rounds);
     inquiry->n = choose(&session->list, rounds->entries_max, inquiry->indexes);
-    inquiry->is_alone = session->list.n == 1 || rounds->entries_max == 1;
+    inquiry->is_alone = session->list.n == 1;
+    inquiry->has_no_lists = rounds->has_no_lists;
     inquiry->max_credits = credits_left(rounds);
-    rounds->n_new = 0;
+    rounds->n_new = rounds->n_held = 0;
     rounds->code[0] = rounds->why.text[0] = '\0';
     enum http_end end = requests_send(inquiry, &reply);
     bool continues = judge(rounds, inquiry, end, &reply);

@@ -303,6 +303,8 @@ def test_server_that_takes_shorter_lists_gets_them(testbed, sim, entries):
     assert sorted({(int(row["index"]), row["input"]) for row in csv.DictReader(io.StringIO(out))}) == [
         (i, f"c{i}.com") for i in range(25)]
     assert len(sim.ledger()) == 25
+    status, out, _ = run(daemon, "-qa", "-m", "2", text=listed(24) + "new0.com\nnew1.com\nnew2.com\nnew3.com\n")
+    assert len(sim.ledger()) == 27 and len(out.splitlines()) == 52
     _, out, _ = run(daemon, "-j", text=listed(3))
     assert sorted((line["index"], line["input"]) for line in map(json.loads, out.splitlines())) == [
         (i, f"c{i}.com") for i in range(3)]

@@ -25,8 +25,8 @@ def problem(status, code, **more):
     return json.dumps({"title": code, "detail": code, "status": status, "code": code, "charged": "no", **more}) + "\n"
 
 
-def failure(index, status, code):
-    return json.dumps({"index": index, "status": status, "outcome": "failed", "charged": "no",
+def failure(index, status, code, charged="no"):
+    return json.dumps({"index": index, "status": status, "outcome": "failed", "charged": charged,
                        "problem": json.loads(problem(status, code))}, separators=(",", ":")) + "\n"
 
 
@@ -193,6 +193,22 @@ def test_limit_of_credits_holds_over_broken_connections():
     with Scripted((200, {}, first, False), (200, {}, second, True), credits=[100, 103]) as server:
         assert run(server, "-q", "-m", "8", text=listed(10))[0] == 0
     assert [query["max_credits"] for query in server.queries()] == ["8", "5"]
+
+
+def test_limit_of_credits_counts_lookups_that_continue():
+    """Of three entries that may have cost a credit, /usage says that two have."""
+    first = "".join(failure(i, 503, "draining", charged="maybe") for i in range(3)) + failure(3, 503, "draining")
+    second = "".join(result(i, f"c{i}.com") for i in range(4))
+    with Scripted((200, {}, first, True), (200, {}, second, True), credits=[100, 102]) as server:
+        assert run(server, "-q", "-m", "8", text=listed(4))[0] == 0
+    assert [query["max_credits"] for query in server.queries()] == ["8", "6"]
+
+
+def test_response_without_results_is_not_repeated_immediately():
+    lines = failure(0, 503, "draining") + failure(1, 503, "draining")
+    with Scripted((200, {}, lines, True), (200, {}, "", True)) as server:
+        status, out, _ = run(server, "-jw", "4", text=listed(2))
+    assert status == 3 and len(out.splitlines()) == 2 and len(server.requests) == 2
 
 
 def test_limit_of_credits_holds_without_usage():
