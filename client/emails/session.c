@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MESSAGE_MAX 4096
-#define GRACE_MS    2000 /* for the server's own end of the wait */
+#define GRACE_MS    5000 /* for the server's own end of the wait */
 
 volatile sig_atomic_t session_signal;
 
