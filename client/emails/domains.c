@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -95,13 +96,31 @@ static const char *without_mark(const char *text)
     return strncmp(text, mark, strlen(mark)) == 0 ? text + strlen(mark) : text;
 }
 
+/* Returns the number of the first line that is not UTF-8, from 1; 0 = there is none. */
+static size_t foreign_line(const char *text)
+{
+    for (size_t number = 1; *text; number++) {
+        size_t len = strcspn(text, "\n");
+        if (!text_is_utf8(text, len))
+            return number;
+        text += len + (text[len] == '\n');
+    }
+    return 0;
+}
+
+/* A name in another encoding would be paid for as another name. */
 static enum err take_text(struct domains *list, const char *path, const struct buf *text,
                           struct errmsg *why)
 {
     const char *start = without_mark(buf_str(text));
+    size_t line = foreign_line(start);
 
     if (strlen(buf_str(text)) != text->len) {
         errmsg_set(why, "not a text file in UTF-8: it contains a NUL byte");
+        return ERR_SYNTAX;
+    }
+    if (line) {
+        errmsg_set(why, "line %zu: not UTF-8", line);
         return ERR_SYNTAX;
     }
     if (is_table(path))

@@ -159,6 +159,19 @@ TEST(domains_file_with_nul_bytes_is_rejected)
     domains_done(&list);
 }
 
+/* A company's name in Latin-1. */
+TEST(domains_file_in_another_encoding_is_rejected)
+{
+    static const char text[] = "domain,company_name\na.com,M\xC3\xBCller\nb.com,M\xFCller\n";
+    struct domains list = {0};
+    struct errmsg why = {""};
+
+    ck_assert_int_eq(read_file("l1.csv", text, strlen(text), &list, &why), ERR_SYNTAX);
+    ck_assert_ptr_nonnull(strstr(why.text, "l1.csv: line 3: not UTF-8"));
+    ck_assert_uint_eq(list.n, 0);
+    domains_done(&list);
+}
+
 TEST(domains_file_that_is_missing_is_rejected)
 {
     struct domains list = {0};
