@@ -14,11 +14,27 @@
 #include "client/emails/usage.h"
 #include "version.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* ---- the streams ---- */
+
+/* What is written to a closed stream would reach the file or the socket that gets its number. A
+ * stream that cannot be written reports an error, as a closed one does. */
+static void occupy_closed_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
 
 /* ---- the domains ---- */
 
@@ -156,6 +172,7 @@ int main(int argc, char **argv)
     struct secret *key = NULL;
     struct errmsg why;
 
+    occupy_closed_streams();
     setlocale(LC_CTYPE, "");
     if (options_read(argc, argv, &options, &why))
         return reject(why.text);
