@@ -28,14 +28,16 @@ struct http {
     char *base; /* the URL without a slash at the end */
     char *key_header;
     bool is_local;
+    bool was_reached;
     CURLM *multi;
     CURL *easy;
     /* Of the current request: */
     const struct http_request *request;
     struct http_reply *reply;
-    struct buf line;  /* the start of a line */
-    bool has_news;    /* something has arrived since the last look */
-    bool is_too_long; /* a line or a body */
+    struct buf line;   /* the start of a line */
+    bool has_news;     /* something has arrived since the last look */
+    curl_off_t n_sent; /* bytes of the body at the last look */
+    bool is_too_long;  /* a line or a body */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -211,9 +213,21 @@ static int64_t now_ms(void)
     return clock_real().now_ms;
 }
 
+/* Returns whether anything has arrived, or was sent, since the last call. */
+static bool advances(struct http *http)
+{
+    curl_off_t n_sent = 0;
+
+    curl_easy_getinfo(http->easy, CURLINFO_SIZE_UPLOAD_T, &n_sent);
+    bool is_advancing = http->has_news || n_sent > http->n_sent;
+    http->n_sent = n_sent;
+    http->has_news = false;
+    return is_advancing;
+}
+
 /* Runs the transfer to its end. A stall is counted in loop iterations of limited length, because
  * this process may have been stopped meanwhile, with data waiting in its socket. Returns false if
- * `tick` stops it; *ret_stalled says whether nothing arrives any more. */
+ * `tick` stops it; *ret_stalled says whether nothing moves any more. */
 static bool run(struct http *http, bool *ret_stalled)
 {
     int64_t quiet_ms = 0, before_ms = now_ms();
@@ -223,9 +237,8 @@ static bool run(struct http *http, bool *ret_stalled)
         int64_t passed_ms = now_ms() - before_ms;
         before_ms += passed_ms;
         quiet_ms += passed_ms < 2 * TICK_MS ? passed_ms : 2 * TICK_MS;
-        if (http->has_news)
+        if (advances(http))
             quiet_ms = 0;
-        http->has_news = false;
         *ret_stalled = quiet_ms > STALL_MS;
         if (*ret_stalled)
             return true;
@@ -292,6 +305,7 @@ enum http_end http_send(struct http *http, const struct http_request *request,
     http->request = request;
     http->reply = ret_reply;
     http->has_news = http->is_too_long = false;
+    http->n_sent = 0;
     http->error[0] = '\0';
     buf_clear(&http->line);
     set_request(http, request, url, headers);
@@ -301,10 +315,16 @@ enum http_end http_send(struct http *http, const struct http_request *request,
     enum http_end end = is_stopped ? HTTP_STOPPED : classify(http, code);
     if (end == HTTP_COMPLETE && http->line.len) /* the last line may have no end */
         request->take_line(request->arg, (struct slice){http->line.data, http->line.len});
+    http->was_reached |= end == HTTP_COMPLETE || end == HTTP_BROKEN;
     set_reply(http, code);
     curl_multi_remove_handle(http->multi, http->easy);
     curl_slist_free_all(headers);
     return end;
+}
+
+bool http_was_reached(const struct http *http)
+{
+    return http->was_reached;
 }
 
 void http_reply_done(struct http_reply *reply)

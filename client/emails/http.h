@@ -62,6 +62,9 @@ enum http_end http_send(struct http *http, const struct http_request *request,
                         struct http_reply *ret_reply);
 void http_reply_done(struct http_reply *reply);
 
+/* Returns whether a request has got to the server, in this run. */
+bool http_was_reached(const struct http *http);
+
 /* Waits. Returns false if `tick` has stopped it. */
 bool http_pause(struct http *http, int64_t ms);
 

@@ -32,14 +32,12 @@ static int64_t wait_s(const struct session *session)
 
 static void add_options(const struct inquiry *inquiry, struct buf *target)
 {
-    const struct options *options = inquiry->session->options;
-
     if (inquiry->cached || (inquiry->has_no_lists && inquiry->max_credits == 0))
         add_number(target, "cached", 1);
-    else if (options->refresh)
+    else if (inquiry->refresh)
         add_number(target, "refresh", 1);
-    if (options->max_age_s >= 0)
-        add_number(target, "max_age", options->max_age_s);
+    if (inquiry->max_age_s >= 0)
+        add_number(target, "max_age", inquiry->max_age_s);
     if (inquiry->session->deadline_ms != INT64_MAX)
         add_number(target, "wait", wait_s(inquiry->session));
 }

@@ -20,6 +20,8 @@ struct inquiry {
     bool is_alone;       /* the only entry of the list */
     bool has_no_lists;   /* the server takes none; there is one entry */
     bool cached;         /* spend nothing */
+    bool refresh;        /* accept no known result */
+    int64_t max_age_s;   /* -1 = any age */
     int64_t max_credits; /* -1 = no limit; of several entries only */
     /* Takes the result of an entry; `line` is borrowed for the call. */
     void (*take)(void *arg, size_t index, const struct line *line);

@@ -29,11 +29,12 @@ struct rounds {
     struct session *session;
     bool is_estimate;
     size_t entries_max; /* of a request; less if the server takes less */
-    bool was_reached;   /* the server has responded in this run */
+    bool has_sent;      /* a request, in this run */
     int tries;          /* in a row, without a new result */
     size_t n_new;       /* results of this round */
     size_t n_held;      /* those of them that ask for another try */
     bool has_no_lists;  /* the server does not take them */
+    bool is_over_limit; /* no credit is left, and the server does not know the limit */
     char code[40];      /* of the last result that asks for another try; "" = none in this round */
     struct errmsg why;  /* the last round was no success; "" = it was */
     enum status status; /* that this means */
@@ -103,6 +104,8 @@ static void finish(struct rounds *rounds, size_t index, const struct line *line)
     output_add(&session->output, line, entry, index);
     print_messages(session, entry, line);
     session_fails(session, line_exit_status(line));
+    if (rounds->is_over_limit && line->code && strcmp(line->code, "not-cached") == 0)
+        session_fails(session, STATUS_EXHAUSTED);
 }
 
 static void take_result(void *arg, size_t index, const struct line *line)
@@ -243,7 +246,6 @@ static bool judge(struct rounds *rounds, const struct inquiry *inquiry, enum htt
 {
     struct errmsg why;
 
-    rounds->was_reached |= reply->status != 0;
     if (end == HTTP_STOPPED)
         return false;
     if (end == HTTP_BROKEN)
@@ -257,7 +259,7 @@ static bool judge(struct rounds *rounds, const struct inquiry *inquiry, enum htt
         return judge_results(rounds, inquiry);
     if (end == HTTP_COMPLETE && shrink(rounds, inquiry, reply->status))
         return true;
-    bool is_absent = end == HTTP_UNREACHABLE && !rounds->was_reached;
+    bool is_absent = end == HTTP_UNREACHABLE && !http_was_reached(rounds->session->http);
     if (is_absent || !failure_passes(end, reply)) {
         failure_report(rounds->session, end, reply);
         return false;
@@ -283,6 +285,21 @@ static void wait_for_next(struct rounds *rounds, int64_t retry_after_s)
     session->shown.note = NULL;
 }
 
+/* A request that is sent again accepts what was fetched since the run began, so that --refresh and
+ * --max-age do not pay for it twice. */
+static void set_age(struct rounds *rounds, struct inquiry *inquiry)
+{
+    const struct options *options = rounds->session->options;
+    int64_t passed_s = (session_now_ms() - rounds->session->started_ms) / 1000 + 1;
+    bool is_short = options->max_age_s >= 0 && options->max_age_s < passed_s;
+
+    inquiry->refresh = options->refresh && !rounds->has_sent;
+    inquiry->max_age_s = options->max_age_s;
+    if (rounds->has_sent && (options->refresh || is_short))
+        inquiry->max_age_s = passed_s;
+    rounds->has_sent = true;
+}
+
 /* Sends the next entries. Returns whether the run continues. */
 static bool run_one(struct rounds *rounds, struct inquiry *inquiry)
 {
@@ -294,6 +311,8 @@ static bool run_one(struct rounds *rounds, struct inquiry *inquiry)
     inquiry->is_alone = session->list.n == 1;
     inquiry->has_no_lists = rounds->has_no_lists;
     inquiry->max_credits = credits_left(rounds);
+    set_age(rounds, inquiry);
+    rounds->is_over_limit = rounds->has_no_lists && inquiry->max_credits == 0;
     rounds->n_new = rounds->n_held = 0;
     rounds->code[0] = rounds->why.text[0] = '\0';
     enum http_end end = requests_send(inquiry, &reply);

@@ -164,6 +164,19 @@ static void print_outcome(struct session *session)
     session_note(session, "%s", buf_str(&line));
 }
 
+/* A refresh that is run again would pay for all results again. */
+static void print_stop(struct session *session)
+{
+    const char *how =
+        session->options->refresh
+            ? "continue with --max-age in place of --refresh, then nothing is paid twice"
+            : "run it again to continue, nothing is paid twice";
+
+    if (session->list.n)
+        session_note(session, "stopped after %zu of %zu; %s", session->tally.done, session->list.n,
+                     how);
+}
+
 /* For one domain, a terminal shows its result or its error; that is enough. So is the error if
  * there is no result at all. */
 static bool reports_outcome(const struct session *session)
@@ -182,11 +195,7 @@ int session_end(struct session *session)
         raise(SIGPIPE);
     }
     if (session->stop == STOP_SIGNAL) {
-        if (session->list.n)
-            session_note(
-                session,
-                "stopped after %zu of %zu; run it again to continue, nothing is paid twice",
-                session->tally.done, session->list.n);
+        print_stop(session);
         return STATUS_SIGNAL + session_signal;
     }
     if (reports_outcome(session))

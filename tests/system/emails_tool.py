@@ -102,9 +102,12 @@ class Terminal:
         self.seen += data
         return bool(data)
 
-    def await_text(self, text):
-        while text.encode() not in self.seen:
+    def await_match(self, pattern):
+        while not re.search(pattern, self.seen):
             assert self._read(), self.seen
+
+    def await_text(self, text):
+        self.await_match(re.escape(text.encode()))
 
     def type(self, text):
         os.write(self.master, text.encode())

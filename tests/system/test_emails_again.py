@@ -3,6 +3,7 @@
 what has no result, honours Retry-After and its own limits, and gives up in the end."""
 import http.server
 import json
+import socket
 import threading
 import urllib.parse
 
@@ -32,9 +33,9 @@ def failure(index, status, code, charged="no"):
 
 class Scripted:
     """A server whose responses a test writes: (status, headers, body, whether the body is whole). The last one
-    is repeated."""
+    is repeated. It listens on a free port, or on that of a server that has ended."""
 
-    def __init__(self, *responses, credits=()):
+    def __init__(self, *responses, credits=(), port=0):
         self.requests = []
         self.responses = list(responses)
         self.credits = list(credits)
@@ -52,8 +53,9 @@ class Scripted:
             def log_message(self, *words):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.urls = [f"http://127.0.0.1:{self.server.server_port}"]
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_port
+        self.urls = [f"http://127.0.0.1:{self.port}"]
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
 
@@ -70,10 +72,10 @@ class Scripted:
             handler.send_header("Content-Type", handler.headers["Accept"])
         for name, value in headers.items():
             handler.send_header(name, value)
+        handler.send_header("Connection", "close")  # the thread of a connection would outlive the server
         handler.send_header("Content-Length", str(len(text) + (0 if is_whole else 1)))
         handler.end_headers()
         handler.wfile.write(text.encode())
-        handler.close_connection = not is_whole
 
     def queries(self):
         return [dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(path).query)) for path, _ in self.requests]
@@ -218,6 +220,55 @@ def test_limit_of_credits_holds_without_usage():
     with Scripted((200, {}, first, False), (200, {}, second, True), credits=[]) as server:
         assert run(server, "-q", "-m", "8", text=listed(5))[0] == 0
     assert [query["max_credits"] for query in server.queries()] == ["8", "3"]
+
+
+@pytest.mark.parametrize("words", [["--refresh"], ["--max-age", "0"]])
+def test_refresh_does_not_repeat_what_was_fetched_since_the_start(words):
+    with Scripted((200, {}, result(1, "c1.com"), False),
+                  (200, {}, result(0, "c0.com") + result(1, "c2.com"), True)) as server:
+        assert run(server, "-q", *words, text=listed(3)) == (0, "", "")
+    first, second = server.queries()
+    assert first == ({"refresh": "1"} if words == ["--refresh"] else {"max_age": "0"})
+    assert list(second) == ["max_age"] and 2 < int(second["max_age"])
+
+
+def test_server_that_is_absent_for_a_moment_is_asked_again():
+    """It ends before it has responded, and is absent at the second try, whose pause is longer."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    with Terminal(None, "a.com", "b.com", "-a", env={"EMAILSD_URL": f"http://127.0.0.1:{port}"}) as terminal:
+        connection = listener.accept()[0]
+        assert connection.recv(1)
+        listener.close()
+        connection.close()
+        terminal.await_match(rb"no connection; next try in [5-7] s")
+        with Scripted((200, {}, result(0, "a.com") + result(1, "b.com"), True), port=port):
+            assert terminal.finish() == 0
+
+
+def test_server_that_is_absent_after_the_question_is_asked_again(tmp_path):
+    (tmp_path / "list").write_text(listed(26))
+    unknown = "".join(failure(i, 504, "not-cached") for i in range(26))
+    known = "".join(result(i, f"c{i}.com") for i in range(26))
+    with Scripted((200, {}, unknown, True), credits=[0]) as server:
+        terminal = Terminal(server, files="<list >out", cwd=tmp_path)
+        with terminal:
+            terminal.await_text("[y/N] ")
+            server.__exit__()
+            terminal.type("y\r")
+            terminal.await_text("no connection; next try in ")
+            with Scripted((200, {}, known, True), port=server.port):
+                assert terminal.finish() == 0
+
+
+def test_ids_of_events_have_no_meaning():
+    """They may have any form, and come anywhere in an event."""
+    data = json.dumps({"status": 200, "outcome": "looked-up", "charged": "yes", "domain": "a.com", **EMPTY,
+                       "emails": [{"email": "info@a.com", "status": "VALID"}]})
+    events = ("retry: 3000\n\nid: 7f3a-0\nevent: progress\ndata: {\"phase\":\"queued\"}\n\n"
+              f": waiting\n\nevent: result\nid: 7f3a-1\ndata: {data}\n\nid\n\nid: end\nevent: end\ndata: {{}}\n\n")
+    with Scripted((200, {}, events, True)) as server:
+        assert run(server, "-qa", "a.com") == (0, "info@a.com\n", "")
 
 
 def test_wait_ends_the_tries():
