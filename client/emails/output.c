@@ -2,7 +2,8 @@
 /* output.c - see output.h.
  *
  * Lines of JSON are the server's own, but for `index`: the server counts the entries of one
- * request, and a list can take several of them. */
+ * request, and a list can take several of them. Each line has it, also that of a single domain, so
+ * that a script needs no special case for a list of one. */
 #include "client/emails/output.h"
 
 #include "base/csv_write.h"
@@ -22,16 +23,15 @@
 #define STATUS_WIDTH      12 /* "no mailboxes" */
 #define ADDRESS_WIDTH_MAX 48
 
-/* Two blanks divide the columns. */
-static size_t address_width(size_t domain_width)
+/* Returns what the terminal leaves for addresses beside a status of that width. Two blanks divide
+ * the columns. */
+static size_t address_width(size_t domain_width, size_t status_width, size_t max)
 {
     size_t columns = screen_columns(STDOUT_FILENO);
-    size_t others = domain_width + 2 + 2 + STATUS_WIDTH;
+    size_t others = domain_width + 2 + 2 + status_width;
     size_t left = columns > others ? columns - others : 0;
 
-    return left < ADDRESS_WIDTH_MIN ? ADDRESS_WIDTH_MIN
-           : left < ADDRESS_WIDTH   ? left
-                                    : ADDRESS_WIDTH;
+    return left < ADDRESS_WIDTH_MIN ? ADDRESS_WIDTH_MIN : left < max ? left : max;
 }
 
 void output_init(struct output *output, const struct options *options, const struct domains *list)
@@ -39,7 +39,6 @@ void output_init(struct output *output, const struct options *options, const str
     *output = (struct output){.format = options->format,
                               .has_colours = screen_has_colours(STDOUT_FILENO),
                               .shows_unknown = options->dry_run,
-                              .is_list = list->n > 1,
                               .domain_width = DOMAIN_WIDTH_MIN,
                               .text = BUF_INIT(TEXT_MAX)};
     if (output->format == FORMAT_AUTO)
@@ -49,7 +48,9 @@ void output_init(struct output *output, const struct options *options, const str
         if (width > output->domain_width)
             output->domain_width = width < DOMAIN_WIDTH_MAX ? width : DOMAIN_WIDTH_MAX;
     }
-    output->address_width = address_width(output->domain_width);
+    output->address_width = address_width(output->domain_width, STATUS_WIDTH, ADDRESS_WIDTH);
+    output->address_width_max =
+        address_width(output->domain_width, sizeof "STATUS" - 1, ADDRESS_WIDTH_MAX);
 }
 
 void output_done(struct output *output)
@@ -95,8 +96,8 @@ static void add_addresses(struct output *output, const struct line *line)
     }
 }
 
-/* Adds the position in the list, in place of that in the request. A request for a single domain has
- * none. */
+/* Adds the position in the list, in place of that in the request. The result of a single lookup has
+ * none, and no input. */
 static void add_json(struct output *output, const struct line *line, const struct entry *entry,
                      size_t index)
 {
@@ -105,7 +106,7 @@ static void add_json(struct output *output, const struct line *line, const struc
     struct slice text = line->text;
     size_t len = sizeof start - 1;
 
-    if (output->is_list && line->index < 0 && text.len && text.data[0] == '{') {
+    if (line->index < 0 && text.len && text.data[0] == '{') {
         buf_addf(out, "%s%zu,\"input\":", start, index);
         json_add_text(out, entry->input);
         buf_add_str(out, ",");
@@ -195,13 +196,14 @@ static void add_table_header(struct output *output)
     buf_add_str(&output->text, output->has_colours ? "\033[0m\n" : "\n");
 }
 
-/* Later rows are aligned with the longest address so far. */
+/* Later rows are aligned with the longest address so far, if that leaves room for the header. */
 static void widen(struct output *output, const struct json *emails)
 {
     for (const struct json *email = json_first(emails); email; email = json_next(email)) {
         size_t width = screen_width(text_of(email, "email"));
         if (width > output->address_width)
-            output->address_width = width < ADDRESS_WIDTH_MAX ? width : ADDRESS_WIDTH_MAX;
+            output->address_width =
+                width < output->address_width_max ? width : output->address_width_max;
     }
 }
 

@@ -17,9 +17,8 @@
 struct output {
     enum format format; /* not FORMAT_AUTO */
     bool has_colours;
-    bool is_list;       /* of several domains: each line of JSON has `index` and `input` */
     bool shows_unknown; /* the table has a row for what is not cached, too */
-    size_t domain_width, address_width; /* of the table, in columns */
+    size_t domain_width, address_width, address_width_max; /* of the table, in columns */
     bool has_header;
     struct buf text; /* not written yet */
     int error;       /* errno of the first failure to write; 0 = none */

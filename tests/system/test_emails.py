@@ -44,8 +44,14 @@ def test_json_of_a_domain_is_one_line(daemon):
     status, out, _ = run(daemon, "-j", "milvali.com")
     line = json.loads(out)
     assert status == 0 and line["count"] == 2 and line["outcome"] == "looked-up" and line["charged"] == "yes"
+    run(daemon, "-q", "b.com")
+    line = json.loads(run(daemon, "-j", "b.com")[1])
+    line.pop("timing", None)
+    served = daemon.request("POST", "/emails", {"Content-Type": "text/plain"}, "b.com").body
+    assert line == json.loads(served) and list(line)[:2] == ["index", "input"]
     status, out, _ = run(daemon, "-j", "milvali")
     line = json.loads(out)
+    assert (line["index"], line["input"]) == (0, "milvali")
     assert (status, line["status"], line["problem"]["code"]) == (1, 400, "invalid-domain")
 
 
@@ -262,6 +268,16 @@ def test_output_that_cannot_be_written_is_1(daemon):
     assert (done.returncode, done.stderr) == (1, "emails: standard output: No space left on device\n")
 
 
+def test_stream_that_is_closed_does_not_become_a_socket(daemon, sim):
+    done = subprocess.run(["bash", "-c", f"{EMAILS} a.com >&-"], env=client_environment(daemon), capture_output=True,
+                          text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 1 and "emails: standard output: Bad file descriptor\n" in done.stderr
+    done = subprocess.run(["bash", "-c", f"{EMAILS} milvali b.com 2>&-"], env=client_environment(daemon),
+                          capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert (done.returncode, done.stdout) == (1, "b.com\tinfo@b.com\tVALID\nb.com\tsupport@b.com\tVALID\n")
+    assert paid(sim) == ["a.com", "b.com"]
+
+
 # ---- credits ----
 
 def test_dry_run_spends_nothing_and_names_the_price(daemon, sim):
@@ -304,7 +320,7 @@ def test_server_that_takes_shorter_lists_gets_them(testbed, sim, entries):
         (i, f"c{i}.com") for i in range(25)]
     assert len(sim.ledger()) == 25
     status, out, _ = run(daemon, "-qa", "-m", "2", text=listed(24) + "new0.com\nnew1.com\nnew2.com\nnew3.com\n")
-    assert len(sim.ledger()) == 27 and len(out.splitlines()) == 52
+    assert status == 5 and len(sim.ledger()) == 27 and len(out.splitlines()) == 52
     _, out, _ = run(daemon, "-j", text=listed(3))
     assert sorted((line["index"], line["input"]) for line in map(json.loads, out.splitlines())) == [
         (i, f"c{i}.com") for i in range(3)]

@@ -16,6 +16,10 @@
     START("a.com")                                                                                 \
     "{\"email\":\"info@a.com\",\"status\":\"VALID\"},{\"email\":\"b\\t@a.com\",\"status\":"        \
     "\"A\\u001bB\"}],\"count\":2}"
+#define LONG                                                                                       \
+    START("a.com")                                                                                 \
+    "{\"email\":\"marketing@a.com\",\"status\":\"VALID\"},{\"email\":\"international@a.com\","     \
+    "\"status\":\"VALID\"}],\"count\":2}"
 #define EMPTY START("b.com") "],\"count\":0}"
 #define PROBLEM(code)                                                                              \
     "{\"index\":0,\"input\":\"x\",\"status\":400,\"outcome\":\"rejected\",\"charged\":\"no\","     \
@@ -43,7 +47,7 @@ static const struct {
     {FORMAT_JSON, false, "{\"index\":0,\"domain\":\"a.com\",\"emails\":[]}",
      "{\"index\":7,\"domain\":\"a.com\",\"emails\":[]}\n"},
     {FORMAT_JSON, false, "{\"status\":200,\"domain\":\"a.com\",\"emails\":[]}",
-     "{\"status\":200,\"domain\":\"a.com\",\"emails\":[]}\n"},
+     "{\"index\":7,\"input\":\"=x\",\"status\":200,\"domain\":\"a.com\",\"emails\":[]}\n"},
     {FORMAT_TABLE, false, TWO,
      "DOMAIN        ADDRESS                   STATUS\n"
      "a.com         info@a.com                VALID\n"
@@ -125,6 +129,14 @@ TEST(output_table_fits_a_narrow_terminal)
     output_add(&output, &line, entry, 0);
     ck_assert_str_eq(buf_str(&output.text), "DOMAIN        ADDRESS       STATUS\n"
                                             "b.com         -             no mailboxes\n");
+    line_done(&line);
+    output_done(&output);
+    output_init(&output, &options, &domains);
+    ck_assert_int_eq(line_read((struct slice){LONG, strlen(LONG)}, &line), ERR_OK);
+    output_add(&output, &line, entry, 0);
+    ck_assert_str_eq(buf_str(&output.text), "DOMAIN        ADDRESS             STATUS\n"
+                                            "a.com         marketing@a.com     VALID\n"
+                                            "a.com         international@a.com  VALID\n");
     line_done(&line);
     output_done(&output);
     domains_done(&domains);
