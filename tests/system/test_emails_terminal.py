@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
 """test_emails_terminal.py - tests the command line tool `emails` on a pseudo terminal: its table, its progress
 line, its question before it spends, and Ctrl-C."""
-import pathlib
 import re
+import shutil
+import subprocess
 
 import client_keys
 import pytest
 from emails_tool import DRAWN, EMAILS, Terminal, listed, paid, run
-from programs import ROOT
-
-COMPLETION = pathlib.Path("/usr/share/bash-completion/bash_completion")
+from waiting import PATIENCE_S, eventually
 
 WIDTHS = [40, 80, 200]
 TABLE = ["DOMAIN        ADDRESS                   STATUS",
@@ -60,6 +59,27 @@ def test_progress_of_a_list_is_drawn_cut_and_cleared(daemon, sim, columns):
     assert any(line.startswith("2/3  [#############-------]  1 failed"[:columns - 1]) for line in lines)
     assert not any(line.startswith("2/3") for line in terminal.screen())
     assert terminal.screen()[-2].startswith("3 of 3 done, 1 failed, 1 credit, ")
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_real_terminal_shows_one_line_and_removes_it(daemon, sim, tmp_path, columns):
+    """The screen is that of tmux, which wraps what is too long."""
+    tmux = ["-S", str(tmp_path / "socket")]
+
+    def screen():
+        return subprocess.run(["tmux", *tmux, "capture-pane", "-p"], capture_output=True, text=True,
+                              timeout=PATIENCE_S, check=False).stdout.splitlines()
+    sim.hold_submits()
+    with Terminal(daemon, *tmux, "-f", "/dev/null", "new-session", f"{EMAILS} milvali.com; echo END; read line",
+                  columns=columns, program="tmux") as terminal:
+        eventually(lambda: "milvali.com  submitting" in "".join(screen()))
+        assert sum(bool(line) for line in screen()[:-1]) == 1
+        sim.release_submits()
+        eventually(lambda: "END" in screen())
+        assert [line.split() for line in screen()[:4]] == [line.split() for line in [*TABLE[:3], "END"]]
+        terminal.type("\r")
+        assert terminal.finish() == 0
 
 
 def test_width_that_changes_counts_for_the_next_line(daemon, sim):
@@ -230,22 +250,3 @@ def test_ctrl_c_at_the_question_spends_nothing(daemon, sim, many):
         terminal.type("\x03")
         assert terminal.finish() == 130
     assert "stopped after 0 of 28" in terminal.seen.decode() and paid(sim) == ["known.com"]
-
-
-# ---- completion ----
-
-@pytest.mark.skipif(not COMPLETION.exists(), reason="bash-completion is not installed")
-@pytest.mark.parametrize("typed, completed", [
-    ("--dr", "--dry-run "), ("--max-c", "--max-credits "), ("-f my-d", "-f my-domains.csv "),
-    ("--key-file my-d", "--key-file my-domains.csv "), ("-y --addr", "-y --addresses ")])
-def test_bash_completes_options_and_files(tmp_path, typed, completed):
-    (tmp_path / "my-domains.csv").write_text("domain\n")
-    (tmp_path / "rc").write_text(
-        f"PATH={pathlib.Path(EMAILS).parent}:$PATH PS1='ready> '\nbind 'set enable-bracketed-paste off'\n"
-        f"source {COMPLETION}\nsource {ROOT}/packaging/emails.bash-completion\n")
-    with Terminal(None, "--rcfile", "rc", "-i", columns=200, cwd=tmp_path, program="bash") as bash:
-        bash.await_text("ready> ")
-        bash.type(f"emails {typed}\t")
-        bash.await_text(f"emails {completed}")
-        bash.type("\x15exit\r")
-        assert bash.finish() == 0
