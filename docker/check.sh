@@ -130,7 +130,7 @@ hidden=$(awk '$6 != "var/lib/emailsd/" && (/^[-h]/ && $1 !~ /^.......r/ || /^d/ 
 [ -z "$hidden" ] || fail "not readable by all users: $hidden"
 roots=$(tar -xOf "$dir/emailsd.tar" etc/ssl/certs/ca-certificates.crt | grep -c 'BEGIN CERTIFICATE')
 [ "$roots" -gt 50 ] || fail "the image trusts $roots authorities"
-echo "ok   one program, $objects shared objects, $licences licences, $roots certificates, all readable"
+echo "ok   two programs, $objects shared objects, $licences licences, $roots certificates, all readable"
 
 # ---- a lookup ----
 
