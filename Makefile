@@ -78,8 +78,11 @@ OUR_LIBS    := $(PC_LIBS) -lunistring
 
 # ---- sources and products ----
 
-LIB_SRC  := $(filter-out server/main.c,$(wildcard base/*.c server/*.c server/*/*.c server/*/*/*.c \
-                                                  client/*.c client/*/*.c))
+# The command line tool is a program of its own. Its modules, but not its main(), are in an archive for
+# its tests.
+CLI_SRC  := $(filter-out client/emails/main.c,$(wildcard client/emails/*.c))
+LIB_SRC  := $(filter-out server/main.c client/emails/main.c $(CLI_SRC),\
+              $(wildcard base/*.c server/*.c server/*/*.c server/*/*/*.c client/*.c client/*/*.c))
 SIM_SRC  := $(wildcard tests/simulator/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 SUITE    := tests/support/suite.c
@@ -92,7 +95,7 @@ SEED_AUX := $(wildcard tests/flow/seeds/*.c)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
-FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 client_keys:1024 clock:32 config:512 \
+FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 cli_domains:1024 client_keys:1024 clock:32 config:512 \
               config_file:2100 content_coding:1024 denied_domains:1024 domain:600 event_place:64 \
               field_value:512 framing:1024 header_scan:512 json:2048 list_parser:2048 log:6000 openmart_counts:1024 openmart_found:2048 openmart_ids:2048 \
               openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
@@ -106,6 +109,7 @@ BENCH_SRC := $(filter-out $(BENCH_AUX),$(wildcard tests/bench/*.c))
 
 objects   = $(patsubst %.c,$(B)/%.o,$(1))
 LIB      := $(B)/libemailsd.a
+CLI_LIB  := $(B)/libemails.a
 WRAP     := $(if $(filter alloc,$(FLAVOUR)),$(B)/tests/alloc/wrap.o)
 UNIT_BIN := $(patsubst %.c,$(B)/%,$(UNIT_SRC))
 FLOW_BIN := $(patsubst %.c,$(B)/%,$(FLOW_SRC))
@@ -115,10 +119,11 @@ BENCH_BIN := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
 LONGEST  := %/test_seeds %/test_list_seeds %/test_sqlite_faults %/test_sqlite_open %/test_listener_slow %/test_listener_heads \
             %/test_lifetime %/test_time %/test_lookups %/test_store_copy
 longest_first = $(filter $(LONGEST),$(1)) $(filter-out $(LONGEST),$(1))
-ALL_OBJ  := $(call objects,server/main.c $(LIB_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
+ALL_OBJ  := $(call objects,server/main.c client/emails/main.c $(LIB_SRC) $(CLI_SRC) $(SIM_SRC) $(UNIT_SRC) $(UNIT_AUX) \
                            $(FLOW_SRC) $(FLOW_AUX) $(SEED_AUX) $(wildcard tests/fuzz/*.c) tests/alloc/wrap.c)
 
 export DAEMON_BIN := $(abspath $(B)/emailsd)
+export EMAILS_BIN := $(abspath $(B)/emails)
 export SIM_BIN    := $(abspath $(B)/openmart-sim)
 export ASAN_OPTIONS  := detect_leaks=1:abort_on_error=1:strict_string_checks=1
 export UBSAN_OPTIONS := print_stacktrace=1:halt_on_error=1
@@ -130,13 +135,16 @@ TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts npm contract docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
-        fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd seeds seed-defects soak slow install uninstall deb reproducible clean help
+        fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd seeds seed-defects soak slow install install-daemon install-client uninstall deb reproducible clean help
 
-all: need-deps $(B)/emailsd $(B)/openmart-sim ## build emailsd and openmart-sim (the default)
+all: need-deps $(B)/emailsd $(B)/emails $(B)/openmart-sim ## build emailsd, emails and openmart-sim (the default)
 
 tests: all $(UNIT_BIN) $(FLOW_BIN) $(FUZZ_BIN) ## build the test programs too
 
 $(B)/emailsd: $(B)/server/main.o $(WRAP) $(LIB)
+	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
+
+$(B)/emails: $(B)/client/emails/main.o $(CLI_LIB) $(WRAP) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $^ $(OUR_LIBS)
 
 $(B)/openmart-sim: $(call objects,$(SIM_SRC)) $(WRAP) $(LIB)
@@ -149,16 +157,21 @@ $(UNIT_BIN): %: %.o $(call objects,$(UNIT_AUX)) $(LIB)
 SIM_TESTS := $(filter $(B)/tests/unit/test_sim_%,$(UNIT_BIN))
 $(SIM_TESTS): $(call objects,$(filter-out %/main.c,$(SIM_SRC)))
 
+# So are those of the command line tool.
+$(filter $(B)/tests/unit/test_cli_%,$(UNIT_BIN)): $(CLI_LIB)
+
 # fake_transport.o defines the symbols of client/transport.o and takes precedence, because it
 # precedes the archive. So does seeds/repeatable_ids.o with base/id.o.
 $(B)/tests/flow/test_seeds: $(call objects,$(SEED_AUX))
 $(FLOW_BIN): %: %.o $(call objects,$(FLOW_AUX)) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) -o $@ $(filter-out $(LIB),$^) $(LIB) $$($(PKG_CONFIG) --libs check) $(OUR_LIBS)
 
-$(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(LIB)
+$(FUZZ_BIN): $(B)/tests/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(call objects,$(FUZZ_AUX) $(FUZZ_MAIN)) $(CLI_LIB) $(LIB)
 	$(call say,LINK)$(CC) $(OUR_LDFLAGS) $(LDFLAGS) $(if $(FUZZ_MAIN),,-fsanitize=fuzzer) -o $@ $^ $(OUR_LIBS)
 
 $(LIB): $(call objects,$(LIB_SRC))
+$(CLI_LIB): $(call objects,$(CLI_SRC))
+$(LIB) $(CLI_LIB):
 	@rm -f $@
 	$(call say,AR)$(AR) rcsD $@ $^
 
@@ -379,8 +392,15 @@ DATADIR    ?= $(PREFIX)/share/emailsd
 place = install -D -m 0644 $(1) $(DESTDIR)$(2) && sed -i \
     's|/usr/bin/emailsd|$(PREFIX)/bin/emailsd|; s|/usr/share/emailsd/|$(DATADIR)/|g; s|/etc/emailsd/|$(SYSCONFDIR)/emailsd/|g' $(DESTDIR)$(2)
 
+install: install-daemon install-client ## install below DESTDIR and PREFIX (/usr/local), configuration below SYSCONFDIR (/etc)
+
+install-client: all ## install `emails` only
+	install -D -m 0755 $(B)/emails $(DESTDIR)$(PREFIX)/bin/emails
+	install -D -m 0644 packaging/emails.bash-completion $(DESTDIR)$(COMPLETIONS)/emails
+	install -D -m 0644 docs/man/emails.1 $(DESTDIR)$(MANDIR)/man1/emails.1
+
 # An existing configuration is never overwritten.
-install: all ## install below DESTDIR and PREFIX (/usr/local), configuration below SYSCONFDIR (/etc)
+install-daemon: all ## install all but `emails`
 	install -D -m 0755 $(B)/emailsd $(DESTDIR)$(PREFIX)/bin/emailsd
 	install -D -m 0644 packaging/emailsd.bash-completion $(DESTDIR)$(COMPLETIONS)/emailsd
 	$(call place,docs/man/emailsd.8,$(MANDIR)/man8/emailsd.8)
@@ -392,7 +412,8 @@ install: all ## install below DESTDIR and PREFIX (/usr/local), configuration bel
 	    { $(call place,packaging/emailsd.conf,$(SYSCONFDIR)/emailsd/emailsd.conf); }
 
 uninstall: ## remove the installed files, but not the configuration
-	rm -f $(DESTDIR)$(PREFIX)/bin/emailsd $(DESTDIR)$(MANDIR)/man8/emailsd.8 \
+	rm -f $(DESTDIR)$(PREFIX)/bin/emails $(DESTDIR)$(MANDIR)/man1/emails.1 $(DESTDIR)$(COMPLETIONS)/emails \
+	    $(DESTDIR)$(PREFIX)/bin/emailsd $(DESTDIR)$(MANDIR)/man8/emailsd.8 \
 	    $(DESTDIR)$(MANDIR)/man5/emailsd.conf.5 $(DESTDIR)$(COMPLETIONS)/emailsd \
 	    $(DESTDIR)$(UNITDIR)/emailsd.service $(DESTDIR)$(UNITDIR)/emailsd.socket \
 	    $(DESTDIR)$(DATADIR)/consumer-mail-domains.txt

@@ -8,6 +8,8 @@
         emails_query.c             parameters of /emails  openapi.yaml, its query parameters
     server/config/config_table.c   flags and defaults     emailsd --help, docs/configuration.md,
                                                           docs/man/emailsd.conf.5, emailsd.8
+    client/emails/options.c        options of emails      emails --help, docs/man/emails.1,
+                                                          packaging/emails.bash-completion
     Makefile                       the version            docker/Dockerfile, debian/changelog
 
 It also rejects a member without a value anywhere in openapi.yaml: an unquoted comma in
@@ -133,6 +135,44 @@ def check_pages():
             differences("flag", once & {flag for flag, _, _ in rows}, flags, "emailsd.8"))
 
 
+# Completes a word as bash does, without the package bash-completion.
+COMPLETE = """
+_init_completion() { cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cword=$COMP_CWORD; }
+_filedir() { COMPREPLY=(FILE); }
+complete() { :; }
+source packaging/emails.bash-completion
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_emails "$1"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def completed(binary, *words):
+    done = subprocess.run(["bash", "-c", COMPLETE, "bash", binary, *words], capture_output=True, text=True, check=False)
+    return set(done.stdout.split())
+
+
+def check_client(binary):
+    """An option is its long name, its letter, and the kind of its value."""
+    rows = {(f"--{name}", letter.strip("'") if letter != "0" else "", value.strip('"') if value != "NULL" else "")
+            for letter, name, value in re.findall(
+                r"""\{('.'|0), "([a-z-]+)", [A-Z]+, FIELD\([a-z_]+\), (NULL|"[A-Z]+"),""",
+                read("client/emails/options.c"))}
+    text = subprocess.run([binary, "--help"], capture_output=True, text=True, check=True).stdout
+    shown = {(name, letter.strip("-, "), value.strip())
+             for letter, name, value in re.findall(r"^  (-., |    )(--[a-z-]+)( [A-Z]+)?  ", text, re.M)}
+    told = {(f"-{name}", letter, value) for name, value, letter in re.findall(
+        r"^\.It Fl (-[a-z-]+)(?: Ar ([A-Z]+))?(?: , Fl (\w)(?: Ar [A-Z]+)?)?$", read("docs/man/emails.1"), re.M)}
+    faults = differences("option", rows, shown, "emails --help") + differences("option", rows, told, "emails.1")
+    faults += differences("option", {name for name, _, _ in rows}, completed(binary, "--"), "the completion")
+    for name, letter, value in sorted(rows):
+        for word in filter(None, (name, letter and f"-{letter}")):
+            offered = completed(binary, word, "")
+            if offered != ({"FILE"} if value == "FILE" else set()):
+                faults.append(f"completion after {word}: {sorted(offered)}")
+    return faults
+
+
 def check_version():
     rows = set(re.findall(r"^VERSION := (\S+)$", read("Makefile"), re.M))
     labels = set(re.findall(r"^ARG VERSION=(\S+)$", read("docker/Dockerfile"), re.M))
@@ -141,10 +181,10 @@ def check_version():
             differences("version", rows, package, "debian/changelog"))
 
 
-def check(binary):
+def check(binary, client):
     api = yaml.safe_load(read("openapi.yaml"))
     return (check_members() + check_errors(api) + check_routes(api) + check_parameters(api) +
-            check_options(binary) + check_pages() + check_version())
+            check_options(binary) + check_pages() + check_client(client) + check_version())
 
 
 AGREEING = {
@@ -183,6 +223,16 @@ The default is
 """,
     "docs/man/emailsd.8": """.It Fl -help
 """,
+    "client/emails/options.c": """{'f', "file", TEXT, FIELD(file), "FILE", "what", "Group", 0},
+{0, "refresh", SWITCH, FIELD(refresh), NULL, "again", NULL, 0},
+""",
+    "docs/man/emails.1": """.It Fl -file Ar FILE , Fl f Ar FILE
+.It Fl -refresh
+""",
+    "client_help": """  -f, --file FILE       what
+      --refresh         again
+""",
+    "packaging/emails.bash-completion": read("packaging/emails.bash-completion"),
     "docs/configuration.md": make_configuration.BEGIN + """
 ### Listening
 
@@ -257,6 +307,12 @@ SPOILT = [  # file, its text, other text, what must be reported
     ("docs/man/emailsd.conf.5", "[::1]:80", "[::1]:81", "key ('listen', '[::1]:80') is in the code"),
     ("docs/man/emailsd.conf.5", "Cm insecure", "Cm secure", "key ('insecure', '') is in the code"),
     ("docs/man/emailsd.8", "-help", "-halp", "flag help is in the code"),
+    ("client/emails/options.c", '"refresh"', '"again"', "('--again', '', '') is in the code and not in emails --help"),
+    ("client/emails/options.c", '"FILE"', '"NAME"', "('--file', 'f', 'NAME') is in the code and not in emails.1"),
+    ("client_help", "-f, ", "-g, ", "('--file', 'f', 'FILE') is in the code and not in emails --help"),
+    ("docs/man/emails.1", ", Fl f", ", Fl g", "('--file', 'g', 'FILE') is in emails.1"),
+    ("packaging/emails.bash-completion", "_filedir", "true", "completion after --file: []"),
+    ("packaging/emails.bash-completion", '-W "', '-W "--more ', "option --more is in the completion"),
     ("docs/configuration.md", "how long", "how short", "docs/configuration.md differs"),
     ("help", "--insecure", "--careless", "option --insecure is in the code and not in --help"),
     ("docker/Dockerfile", "1.2", "1.1", "version 1.2 is in the code and not in docker/Dockerfile"),
@@ -265,19 +321,20 @@ SPOILT = [  # file, its text, other text, what must be reported
 
 
 def faults_of(tree):
-    """Returns what is reported for a tree given as text; its emailsd can only print its help."""
+    """Returns what is reported for a tree given as text; its programs can only print their help."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in tree.items():
             path = pathlib.Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        binary = pathlib.Path(folder, "emailsd")
-        binary.write_text(f"#!/bin/sh\ncat '{folder}/help'\n", encoding="utf-8")
-        binary.chmod(0o755)
+        for name, text in (("emailsd", "help"), ("emails", "client_help")):
+            binary = pathlib.Path(folder, name)
+            binary.write_text(f"#!/bin/sh\ncat '{folder}/{text}'\n", encoding="utf-8")
+            binary.chmod(0o755)
         before = os.getcwd()
         os.chdir(folder)
         try:
-            return check(str(binary))
+            return check(f"{folder}/emailsd", f"{folder}/emails")
         finally:
             os.chdir(before)
 
@@ -295,6 +352,7 @@ if __name__ == "__main__":
     if "--self-test" in sys.argv:
         self_test()
     else:
-        found_faults = check(os.environ.get("DAEMON_BIN", "build/release/emailsd"))
+        found_faults = check(os.environ.get("DAEMON_BIN", "build/release/emailsd"),
+                             os.environ.get("EMAILS_BIN", "build/release/emails"))
         print("\n".join(found_faults), end="\n" if found_faults else "")
         sys.exit(1 if found_faults else 0)

@@ -48,14 +48,17 @@ version=$(dpkg-parsechangelog -S Version)
 [ "$version" = "$(sed -n 's/^VERSION := //p' Makefile)" ] || fail "debian/changelog has another version than the Makefile"
 old=$(tests/scripts/build_deb.sh "$dir/$version")
 new=$(tests/scripts/build_deb.sh "$dir/$version+1" "$version+1")
+client=$(echo "$dir/$version"/emailsd-client_*.deb)
 mkdir -p "$tree/build/deb"
-cp "$old" "$tree/build/deb/"
+cp "$old" "$client" "$tree/build/deb/"
 echo "ok   built: $(basename "$old"), $(stat -c %s "$old") bytes"
 
 dpkg-deb -x "$old" "$dir/packaged"
 tests/scripts/check_hardening.sh --self-test
 tests/scripts/check_hardening.sh "$dir/packaged/usr/bin/emailsd" "$dir/$version/tree/build/release/emailsd"
-echo "ok   every file of the packaged program is hardened"
+dpkg-deb -x "$client" "$dir/packaged"
+tests/scripts/check_hardening.sh "$dir/packaged/usr/bin/emails" "$dir/$version/tree/build/release/emails"
+echo "ok   every file of the packaged programs is hardened"
 
 lintian --fail-on error,warning --info "$dir/$version"/*.changes >"$dir/log" 2>&1
 echo "ok   lintian reports nothing"
@@ -75,8 +78,16 @@ inside() {
 inside apt-get -q update
 cp "$old" "$root/old.deb"
 cp "$new" "$root/new.deb"
+cp "$client" "$root/client.deb"
 inside apt-get -q -y install --no-install-recommends ./old.deb
 inside dpkg --purge emailsd
+inside dpkg -i client.deb
+inside emails --version
+for file in usr/bin/emails usr/share/man/man1/emails.1.gz usr/share/bash-completion/completions/emails; do
+    [ -e "$root/$file" ] || fail "/$file is not in the package of the client"
+done
+inside dpkg --purge emailsd-client
+echo "ok   the client alone: installed, starts, purged"
 files() {
     (cd "$root" && find . -xdev \( -path ./proc -o -path ./dev -o -path ./var/cache -o -path ./var/log \
         -o -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./tmp \) -prune -o -print | sort)

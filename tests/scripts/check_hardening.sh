@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check_hardening.sh [PROGRAM [UNSTRIPPED]] - checks that a program has the hardening of compiler and
-# linker.
+# check_hardening.sh [PROGRAM [UNSTRIPPED]] - checks that a program, or each of emailsd and emails, has the
+# hardening of compiler and linker.
 #
 # In the linked file: position independence, RELRO with immediate binding, no executable stack, stack
 # canaries, fortified library calls, no path to search for libraries. In what gcc recorded for each
@@ -118,7 +118,11 @@ if [ "${1:-}" = --self-test ]; then
     self_test
     exit 0
 fi
-program=${1:-${DAEMON_BIN:-build/release/emailsd}}
+if [ $# -eq 0 ]; then
+    "$0" "${DAEMON_BIN:-build/release/emailsd}"
+    exec "$0" "${EMAILS_BIN:-build/release/emails}"
+fi
+program=$1
 unstripped=${2:-$program}
 # The builds with sanitizers use other flags.
 case $program in */build/asan/* | */build/tsan/* | */build/cover/*) exit 0 ;; esac

@@ -20,6 +20,7 @@ import lib
 DEPENDENCIES = {
     "base/": [],
     "client/openmart/": ["client/transport.h", "base/"],
+    "client/emails/": ["base/"],
     "client/content_coding.": ["base/"],
     "client/transport.": ["client/content_coding.h", "base/"],
     "server/main.c": ["server/", "client/", "base/"],
@@ -73,7 +74,7 @@ DEPENDENCIES = {
 WRAPPERS = {
     r"microhttpd\.h": r"server/http/core/(worker_state|response|direct_send)\.h|tests/simulator/.*|"
                     r"tests/unit/listener_fixture\.h|tests/bench/bare_library\.c",
-    r"curl/.*": r"client/transport\.c|base/url\.c|tests/unit/.*",
+    r"curl/.*": r"client/transport\.c|client/emails/http\.c|base/url\.c|tests/unit/.*",
     r"libpq-fe\.h": r"server/store/postgres/postgres\.h|tests/unit/.*",
     r"sqlite3\.h": r"server/store/sqlite/sqlite\.h|tests/unit/.*",
     r"cjson/.*|cJSON\.h": r"base/json\.c",
@@ -206,6 +207,7 @@ def self_test():
         "client/openmart/openmart.h": '#include "client/transport.h"\n',
         "client/transport.c": '#include "base/err.h"\n#include <curl/curl.h>\n',
         "client/transport.h": "",
+        "client/emails/http.c": "#include <curl/curl.h>\n",
         "server/config/config.h": "",
         "server/http/core/request.h": "",
         "server/http/core/worker_state.h": "#include <microhttpd.h>\n",
@@ -224,6 +226,8 @@ def self_test():
         "client/up.c": "base/err.h",
         "client/transport.h": "client/openmart/openmart.h",
         "client/openmart/up.c": "model/domain.h",
+        "client/emails/far.c": "client/transport.h",
+        "client/emails/up.c": "model/domain.h",
         "server/stray.c": "base/err.h",
         "server/daemon/far.c": "lookup/batching/batch.h",
         "server/commands/far.c": "lookup/engine.h",

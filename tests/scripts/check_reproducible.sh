@@ -27,7 +27,7 @@ build a TZ=UTC LANG=C SOURCE_DATE_EPOCH=1 make -C "$dir/a" -j1 all
     build a-much-longer-name/of-a-folder TZ=Asia/Tokyo LANG=C.UTF-8 HOME=/nonexistent \
         SOURCE_DATE_EPOCH=2000000000 make -C "$dir/a-much-longer-name/of-a-folder" -j4 all
 )
-for program in emailsd openmart-sim; do
+for program in emailsd emails openmart-sim; do
     one=$dir/a/build/release/$program
     other=$dir/a-much-longer-name/of-a-folder/build/release/$program
     cmp "$one" "$other"

@@ -36,7 +36,10 @@ def files_of(root):
 
 def test_install_sets_paths_and_modes(installed):
     assert files_of(installed) == {
+        "opt/e/bin/emails": "0o755",
         "opt/e/bin/emailsd": "0o755",
+        "opt/e/share/man/man1/emails.1": "0o644",
+        "opt/e/share/bash-completion/completions/emails": "0o644",
         "opt/e/share/man/man8/emailsd.8": "0o644",
         "opt/e/share/man/man5/emailsd.conf.5": "0o644",
         "opt/e/share/bash-completion/completions/emailsd": "0o644",
@@ -72,7 +75,7 @@ def test_installed_unit_starts_the_installed_program(installed):
 def test_installed_files_refer_to_sysconfdir(tmp_path):
     make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/e", "SYSCONFDIR=/opt/etc")
     named = {}
-    for path in files_of(tmp_path).keys() - {"opt/e/bin/emailsd"}:
+    for path in files_of(tmp_path).keys() - {"opt/e/bin/emails", "opt/e/bin/emailsd"}:
         text = (tmp_path / path).read_text()
         assert "/etc/emailsd" not in text.replace("/opt/etc/emailsd", ""), path
         named[pathlib.Path(path).name] = set(re.findall(r"/opt/etc/emailsd/([a-z.-]+[a-z])", text))

@@ -327,6 +327,12 @@ static const struct {
     {"EMAILSD_PORT", "8080", false},
     {"EMAILSD_PORT_8080_TCP_ADDR", "10.0.0.11", true},
     {"EMAILSD_METRICS_SERVICE_HOST", "10.0.0.12", true},
+    /* of the command line tool */
+    {"EMAILSD_URL", "http://127.0.0.1:8080", true},
+    {"EMAILSD_KEY", "esd_1", true},
+    {"EMAILSD_KEY_FILE", "/home/x/key", true},
+    {"EMAILSD_KEYS", "x", false},
+    {"EMAILSD_URLS", "x", false},
     {"EMAILSD_METRICS_PORT", "tcp://10.0.0.12:9090", true},
 };
 
