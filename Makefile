@@ -179,8 +179,9 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# openapi.c embeds the file with .incbin, which -MMD does not detect.
+# These embed files by .incbin, which -MMD does not detect; see embedded.h.
 $(B)/server/http/endpoints/openapi.o: openapi.yaml
+$(B)/server/http/endpoints/web.o: $(wildcard server/web/*)
 
 # Root runs git as the owner of the clone: git rejects clones of other users, and `describe` writes the
 # index.
@@ -239,8 +240,9 @@ system: all ## system tests: the real binary against the simulator
 scripts: all ## check layers, wrappers, functions, words; compare code with openapi.yaml and documents
 	@tests/scripts/run_checks.sh
 
-docs: all ## write the option tables of docs/configuration.md
+docs: all ## write the option tables of docs/configuration.md, and the API reference
 	@$(PYTHON) tests/scripts/make_configuration.py
+	@$(PYTHON) docs/make_reference.py
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests

@@ -18,7 +18,7 @@ UPSTREAM = ("--upstream-url", "http://127.0.0.1:1")
 # ---- admission
 
 CLOSED = ["/emails?domain=milvali.com", "/lookups/" + "0" * 32, "/usage"]
-OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/problems/unauthorized"]
+OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/", "/docs", "/ui/page.js", "/problems/unauthorized"]
 
 
 def test_c12_only_a_correct_key_is_accepted(testbed, sim, keys):
@@ -200,7 +200,7 @@ def test_rate_limit_does_not_count_public_endpoints(testbed, sim, keys):
     daemon = start(testbed, sim, keys)
     fast = keys.bearer("fast")
     assert daemon.get("/usage", fast).status == 200
-    assert [daemon.get(path, fast).status for path in OPEN for _ in range(3)] == [200] * 15
+    assert {daemon.get(path, fast).status for path in OPEN for _ in range(3)} == {200}
     eventually(lambda: daemon.get("/usage", fast).status == 200)
 
 
