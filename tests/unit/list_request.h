@@ -21,6 +21,7 @@
 struct request {
     const char *type, *prefer, *body; /* `prefer` NULL = no such header */
     const char *argument, *value;     /* one argument of the query; NULL = none */
+    const char *accept;               /* NULL = no such header */
 };
 
 struct stream {
@@ -44,7 +45,8 @@ static struct {
     request_late_fn *late;
     int64_t late_ms;
     void *state;
-    int status; /* of the reply; 0 = none yet */
+    int status;       /* of the reply; 0 = none yet */
+    struct buf reply; /* its body */
     int n_held, n_reserved;
     bool has_started_lookup, has_no_slot;
     struct stream stream;
@@ -96,6 +98,7 @@ const char *request_header(const struct request *request, const char *name)
 {
     return strcmp(name, "Content-Type") == 0 ? request->type
            : strcmp(name, "Prefer") == 0     ? request->prefer
+           : strcmp(name, "Accept") == 0     ? request->accept
                                              : NULL;
 }
 
@@ -141,6 +144,7 @@ void request_reply(struct request *request, struct reply *reply)
     (void)request;
     ck_assert_int_eq(fake.status, 0);
     fake.status = reply->status;
+    buf_add(&fake.reply, reply->body.data, reply->body.len);
     free(reply->owned_body);
 }
 
@@ -303,6 +307,12 @@ void bulk_close(struct engine *engine, struct bulk_reader *reader)
     fake.closed = reader;
 }
 
+void engine_read_account(struct engine *engine, struct engine_call *call)
+{
+    (void)engine;
+    (void)call;
+}
+
 static struct bulk_open_call *posted_open(void)
 {
     ck_assert_ptr_nonnull(fake.posted);
@@ -336,6 +346,7 @@ static void set_up(void)
     fake.client = (struct client){.quota = ACCOUNT_NO_QUOTA, .max_wait_ms = 300000, .weight = 1};
     fake.service.bulk_entries = 10000;
     fake.request.type = "text/plain";
+    fake.reply = BUF_INIT(1 << 20);
 }
 
 /* Everything has come to an end. */
@@ -343,6 +354,7 @@ static void tear_down(void)
 {
     ck_assert_int_eq(fake.n_held, 0);
     ck_assert_ptr_null(fake.posted);
+    buf_done(&fake.reply);
     inbox_free(fake.inbox);
 }
 
