@@ -94,7 +94,7 @@ SEED_AUX := $(wildcard tests/flow/seeds/*.c)
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
 FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 client_keys:1024 clock:32 config:512 \
               config_file:2100 content_coding:1024 denied_domains:1024 domain:600 \
-              field_value:512 framing:1024 header_scan:512 json:2048 list_parser:2048 log:6000 openmart_counts:1024 openmart_found:2048 openmart_ids:2048 \
+              field_value:512 framing:1024 header_scan:512 json:2048 json_rpc:2048 list_parser:2048 log:6000 openmart_counts:1024 openmart_found:2048 openmart_ids:2048 \
               openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
               fair_queue:400 result:2048 result_match:512 secret:600 spool_line:512 text:256 url:512
 FUZZ_NAMES := $(foreach row,$(FUZZ_TABLE),$(firstword $(subst :, ,$(row))))
