@@ -160,6 +160,7 @@ TEST(progress_is_reported_at_most_once_a_second)
     ck_assert(!posted_pull()->closes_open && posted_pull()->wants_progress);
     return_results(1, false);
     ck_assert_uint_eq(count("notifications/progress"), 1);
+    ck_assert_int_eq(posted_pull()->until_ms, fake.clock.now_ms + 1000); /* for what is new */
     clock_advance(&fake.clock, 1000);
     return_results(0, false);
     ck_assert_uint_eq(count("notifications/progress"), 2);

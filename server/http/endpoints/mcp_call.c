@@ -58,6 +58,7 @@ struct mcp_call {
     struct mcp_result result;
     struct mcp_progress progress;
     int64_t progress_ms; /* when the last notification was written */
+    bool has_news;       /* a change came too soon after it to be written */
     struct bulk_open_call open;
     struct bulk_pull_call pull;
 };
@@ -150,6 +151,7 @@ static void write_progress(struct mcp_call *call, const struct bulk_progress *pr
     struct buf autobuf out = BUF_INIT(MCP_PROGRESS_MAX);
 
     call->progress_ms = call->clock->now_ms;
+    call->has_news = false;
     if (mcp_progress_write(&call->progress, progress, call->caller.token, &out))
         write_event(call, &out);
 }
@@ -161,7 +163,7 @@ static engine_call_done_fn pull_returned;
 static void post_pull(struct mcp_call *call)
 {
     struct bulk_pull_call *pull = &call->pull;
-    int64_t report_ms = call->progress_ms + PROGRESS_EVERY_MS;
+    int64_t report_ms = call->progress_ms + (call->has_news ? PROGRESS_MS : PROGRESS_EVERY_MS);
     bool is_last = !call->stream || call->stage == CALL_LATE || call->until_ms <= report_ms;
 
     assert(!call->is_calling);
@@ -187,6 +189,7 @@ static void advance(struct mcp_call *call)
         respond_with_results(call);
         return;
     }
+    call->has_news = true;
     if (call->stream && call->clock->now_ms - call->progress_ms >= PROGRESS_MS)
         write_progress(call, &call->pull.progress);
     post_pull(call);
