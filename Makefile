@@ -262,7 +262,7 @@ npm: ## install the npm packages of tests/npm, for lint and contract (Node.js, t
 	@tests/npm/install.sh
 
 # System tests that need npm packages; `make system` skips them until `make npm` has run.
-NPM_TESTS := test_contract_proxy.py test_contract_clients.py
+NPM_TESTS := test_contract_proxy.py test_contract_clients.py test_mcp_clients.py
 
 contract: deps npm all ## openapi.yaml against the program: a validating proxy, and generated clients
 	@$(PYTHON) -m pytest -q --no-header -rs -p no:cacheprovider -n $(TEST_JOBS) $(NPM_TESTS:%=tests/system/%)
