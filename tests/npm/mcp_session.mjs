@@ -3,7 +3,7 @@
 //
 // Arguments: the package (sdk or client), how it selects the version (legacy, auto or a version), the URL, and the
 // calls as JSON: an array of {params, progress, abort}. `progress` asks for notifications; `abort` cancels the call
-// at the first of them. EMAILSD_TEST_KEY is the client key. Prints each notification as it comes, and last what the
+// at the first of them. EMAILSD_TEST_KEY is the client key. Prints each notification when it arrives, and last what the
 // client saw, as lines of JSON. Both clients check structuredContent against the output schema themselves.
 const [name, mode, url, calls] = process.argv.slice(2);
 

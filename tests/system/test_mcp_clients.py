@@ -2,7 +2,7 @@
 """test_mcp_clients.py - tests POST /mcp with the clients of the project that makes the protocol, in locked versions.
 
 Both check structuredContent against the schema of its tool. The second one knows the version without a handshake, but
-uses it only if it is told so, and needs Node.js 20.
+uses it only on request, and needs Node.js 20.
 """
 import json
 import subprocess

@@ -99,7 +99,7 @@ void mcp_tools_write(size_t max_domains, struct buf *out)
 
 /* ---- arguments ---- */
 
-/* Returns ERR_INVALID_PARAMETER for an argument that is none of the `n` names. */
+/* Returns ERR_INVALID_PARAMETER for an argument that is not among the `n` names. */
 static enum err check_names(const struct json *arguments, const char *const *names, size_t n,
                             struct errmsg *why)
 {

@@ -17,7 +17,7 @@
 #define MCP_TOOL_FIND  "find_company_emails"
 #define MCP_TOOL_USAGE "usage"
 
-/* What a model is told about the server as a whole. */
+/* Describes the server as a whole to a model. */
 extern const char mcp_instructions[];
 
 /* Appends the array of all tools, always in the same order. A call may have `max_domains`. */
@@ -30,7 +30,7 @@ struct mcp_find_arguments {
 };
 
 /* Reads the arguments of a tool; NULL = none. Return ERR_OK, or ERR_INVALID_PARAMETER: `why` then
- * tells the model how to correct its call. */
+ * helps the model to correct its call. */
 enum err mcp_read_find(const struct json *arguments, size_t max_domains,
                        struct mcp_find_arguments *ret, struct errmsg *why);
 enum err mcp_read_usage(const struct json *arguments, struct errmsg *why);
