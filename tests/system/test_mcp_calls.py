@@ -8,7 +8,7 @@ import client_keys
 import pytest
 from lists import charged, codes, domains, paid, results_of
 from lists import stream as list_stream
-from mcp import (STATELESS, VERSIONS, call_of, check_schema, find, headers_of, message, messages_of, schemas, send, stream)
+from mcp import (STATELESS, VERSIONS, call_of, check_schema, find, message, messages_of, schemas, send, stream)
 from programs import HOUR_MS
 from tracing import can_trace, hanging
 from waiting import eventually

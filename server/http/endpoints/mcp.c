@@ -234,11 +234,12 @@ static void serve(struct request *request, struct json_rpc_message *message)
                                         request_header(request, "Mcp-Method"),
                                         request_header(request, "Mcp-Name")};
     const struct json *meta = json_get(message->params, "_meta");
-    struct mcp_request mcp = {
-        message->params, {TAKE(message->id), json_rpc_id_text(json_get(meta, "progressToken")), 0}};
+    struct mcp_request mcp = {.params = message->params};
     struct mcp_judgement judgement;
     enum json_rpc_code code = mcp_judge(message, &headers, &judgement);
 
+    mcp.caller.id = TAKE(message->id);
+    mcp.caller.token = json_rpc_id_text(json_get(meta, "progressToken"));
     mcp.caller.version = judgement.version;
     if (code)
         reject_version(request, &mcp.caller, code, &judgement);
