@@ -95,11 +95,13 @@ SEED_AUX := $(wildcard tests/flow/seeds/*.c)
 
 # Fuzz targets, each with its maximum input length in bytes. To add one, write
 # tests/fuzz/fuzz_NAME.c and a few seeds in tests/fuzz/corpus/NAME/, and add the name here.
-FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 cli_domains:1024 client_keys:1024 clock:32 config:512 \
-              config_file:2100 content_coding:1024 denied_domains:1024 domain:600 event_place:64 \
-              field_value:512 framing:1024 header_scan:512 json:2048 list_parser:2048 log:6000 openmart_counts:1024 openmart_found:2048 openmart_ids:2048 \
-              openmart_reply:2048 openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 \
-              fair_queue:400 result:2048 result_match:512 secret:600 spool_line:512 text:256 url:512
+FUZZ_TABLE := accept:512 answer:4096 budget:400 cache_control:512 cli_domains:1024 \
+              client_keys:1024 clock:32 config:512 config_file:2100 content_coding:1024 \
+              denied_domains:1024 domain:600 event_place:64 fair_queue:400 field_value:512 \
+              framing:1024 header_scan:512 json:2048 json_rpc:2048 list_parser:2048 log:6000 \
+              openmart_counts:1024 openmart_found:2048 openmart_ids:2048 openmart_reply:2048 \
+              openmart_submit:2048 openmart_task:2048 prefer:512 query:1024 result:2048 \
+              result_match:512 secret:600 spool_line:512 text:256 url:512
 FUZZ_NAMES := $(foreach row,$(FUZZ_TABLE),$(firstword $(subst :, ,$(row))))
 FUZZ_AUX   := tests/fuzz/input.c
 FUZZ_MAIN  := $(if $(filter fuzz,$(FLAVOUR)),,tests/fuzz/replay.c)
@@ -277,7 +279,7 @@ npm: ## install the npm packages of tests/npm, for lint and contract (Node.js, t
 	@tests/npm/install.sh
 
 # System tests that need npm packages; `make system` skips them until `make npm` has run.
-NPM_TESTS := test_contract_proxy.py test_contract_clients.py
+NPM_TESTS := test_contract_proxy.py test_contract_clients.py test_mcp_clients.py
 
 contract: deps npm all ## openapi.yaml against the program: a validating proxy, and generated clients
 	@$(PYTHON) -m pytest -q --no-header -rs -p no:cacheprovider -n $(TEST_JOBS) $(NPM_TESTS:%=tests/system/%)

@@ -28,3 +28,8 @@ void hash_hex(const unsigned char *hash, size_t n, char *text)
     }
     text[2 * n] = '\0';
 }
+
+void hash_base64(const void *data, size_t len, char *text)
+{
+    EVP_EncodeBlock((unsigned char *)text, data, (int)len);
+}

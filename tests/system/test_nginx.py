@@ -13,6 +13,7 @@ import socket
 import subprocess
 import threading
 
+import mcp
 import pytest
 from lists import check_lines, domains, headers_of, stream
 from programs import EMAILSD, PATIENCE_S, ROOT, Daemon, tied
@@ -243,6 +244,15 @@ def test_nginx_passes_on_the_lines_of_a_list_as_they_arrive(daemon, sim, proxy):
     assert reader.line()["input"] == "company0.com"
     sim.release_submits()
     assert len(reader.lines()) == 2
+
+
+def test_nginx_passes_on_the_progress_of_a_call_as_it_happens(sim, daemon, proxy):
+    sim.hold_submits()
+    reader = mcp.stream(proxy(daemon.address), ["milvali.com"])
+    while reader.event().data["params"]["message"] != "milvali.com: submitting":
+        pass
+    sim.release_submits()
+    assert mcp.messages_of(reader)[-1]["result"]["isError"] is False
 
 
 def test_nginx_converts_the_chunks_of_a_list_into_a_length(daemon, proxy):

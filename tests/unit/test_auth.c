@@ -344,6 +344,41 @@ TEST(auth_rejects_dns_rebinding)
     ck_assert(!is_accepted(&anywhere, &presented));
 }
 
+static const struct {
+    const char *host, *origin;
+    bool is_accepted;
+} callers[] = {
+    {"evil.com", NULL, true}, /* a program */
+    {"localhost:8080", "http://localhost:3000", true},
+    {"localhost:8080", "http://127.0.0.1", true},
+    {"localhost:8080", "http://emails.internal", false},
+    {"localhost:8080", "null", false},
+    {"emails.internal", "http://EMAILS.internal:81", true},
+    {"emails.internal", "http://localhost", false},
+    {"evil.com:8080", "http://evil.com:8080", false},
+    {"evil.com:8080", "http://localhost:8080", false},
+    {NULL, "http://localhost", false},
+    {NULL, NULL, true},
+};
+
+/* For routes that require it, whatever key the page has. */
+LOOP_TEST(auth_page_must_be_of_this_server, callers)
+{
+    const struct auth_policy *const policies[] = {&here, &anywhere};
+
+    for (size_t i = 0; i < ARRAY_LEN(policies); i++) {
+        struct credentials presented = {0};
+        if (callers[_i].host)
+            auth_header(&presented, (struct slice){"Host", 4},
+                        (struct slice){callers[_i].host, strlen(callers[_i].host)});
+        if (callers[_i].origin)
+            auth_header(&presented, (struct slice){"Origin", 6},
+                        (struct slice){callers[_i].origin, strlen(callers[_i].origin)});
+        const char *why = auth_page_denial(policies[i], &presented);
+        ck_assert_int_eq(!why, callers[_i].is_accepted);
+    }
+}
+
 TEST(auth_without_a_key_grants_admin_only_if_the_policy_says_so)
 {
     static const enum anonymous_access all[] = {ANONYMOUS_LOCAL, ANONYMOUS_ALL, ANONYMOUS_ADMIN};

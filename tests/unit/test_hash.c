@@ -70,3 +70,21 @@ TEST(hash_writes_the_requested_number_of_digits)
     hash_hex(bytes, 0, text);
     ck_assert_str_eq(text, "");
 }
+
+static const struct {
+    const char *bytes, *text;
+} encodings[] = {
+    {"", ""},
+    {"f", "Zg=="},
+    {"fo", "Zm8="},
+    {"foo", "Zm9v"},
+    {"\xff\xfe\xfd", "//79"}, /* RFC 4648, 10 */
+};
+
+LOOP_TEST(hash_writes_base64, encodings)
+{
+    char text[HASH_BASE64_TEXT(3)];
+
+    hash_base64(encodings[_i].bytes, strlen(encodings[_i].bytes), text);
+    ck_assert_str_eq(text, encodings[_i].text);
+}

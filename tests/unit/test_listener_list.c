@@ -40,7 +40,10 @@ static enum err accept_text(const struct request *request, struct errmsg *why)
     return ERR_UNSUPPORTED_MEDIA_TYPE;
 }
 
-static const struct route_body list_body = {max_list, true, accept_text, "text/plain"};
+static const struct route_body list_body = {.max_bytes = max_list,
+                                            .requires_length = true,
+                                            .accepts = accept_text,
+                                            .accept_post = "text/plain"};
 
 static void get_list(struct request *request)
 {

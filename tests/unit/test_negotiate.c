@@ -137,3 +137,14 @@ LOOP_TEST(format_name_is_found_and_has_a_type, names)
         ck_assert_str_eq(negotiate_content_type(format), names[_i].content_type);
     ck_assert_int_eq(format < FORMATS && format_is_stream(format), names[_i].is_stream);
 }
+
+TEST(negotiate_accepts_what_has_a_weight)
+{
+    static const char both[] = "application/json, text/event-stream";
+
+    ck_assert(negotiate_accepts(NULL, FORMAT_SSE) && negotiate_accepts(" ", FORMAT_JSON));
+    ck_assert(negotiate_accepts(both, FORMAT_SSE) && negotiate_accepts(both, FORMAT_JSON));
+    ck_assert(!negotiate_accepts(both, FORMAT_CSV));
+    ck_assert(negotiate_accepts("*/*;q=0.001", FORMAT_SSE));
+    ck_assert(!negotiate_accepts("text/event-stream;q=0, */*", FORMAT_SSE));
+}

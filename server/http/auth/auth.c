@@ -80,6 +80,12 @@ const char *auth_denial(const struct auth_policy *policy, const struct credentia
     return same_site_fault(&credentials->site, is_local ? NULL : &policy->hosts);
 }
 
+const char *auth_page_denial(const struct auth_policy *policy,
+                             const struct credentials *credentials)
+{
+    return same_site_page_fault(&credentials->site, &policy->hosts);
+}
+
 enum err auth_identify(const struct clients *clients, const struct auth_policy *policy,
                        const struct credentials *credentials, const struct client **ret_client)
 {

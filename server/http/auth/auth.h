@@ -39,7 +39,7 @@ enum anonymous_access {
 /* The policy for clients without a key. */
 struct auth_policy {
     enum anonymous_access access;
-    struct allowed_hosts hosts; /* not used with ANONYMOUS_LOCAL */
+    struct allowed_hosts hosts; /* with ANONYMOUS_LOCAL only for auth_page_denial() */
 };
 
 /* Finds the client of a request. `clients` NULL = no keys configured: returns the client without a
@@ -52,6 +52,11 @@ enum err auth_identify(const struct clients *clients, const struct auth_policy *
 /* Returns NULL, or why a request without a key is rejected: a static message for the client, which
  * names the header. */
 const char *auth_denial(const struct auth_policy *policy, const struct credentials *credentials);
+
+/* Returns NULL, or why a request for a page of another site is rejected although it may have a key,
+ * for routes that require it: against DNS rebinding. */
+const char *auth_page_denial(const struct auth_policy *policy,
+                             const struct credentials *credentials);
 
 /* Counts one request of that client, who may be NULL. Returns ERR_RATE_LIMITED if its rate limit is
  * exceeded. */

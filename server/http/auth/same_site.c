@@ -51,18 +51,30 @@ static bool is_our_page(struct slice page, struct slice host, const struct allow
     return host.len && page.len == host.len && strncasecmp(page.data, host.data, host.len) == 0;
 }
 
-#define REJECTED "cross-site browser request rejected: "
+#define REJECTED     "cross-site browser request rejected: "
+#define UNKNOWN_HOST REJECTED "Host is a public name, which the operator can accept with --host"
+#define OTHER_ORIGIN REJECTED "Origin names another site"
 
 const char *same_site_fault(const struct same_site *site, const struct allowed_hosts *listed)
 {
     if (site->foreign_page)
         return REJECTED "Sec-Fetch-Site says that another site's page sends it";
     if (!is_our_host(site->host, listed))
-        return listed ? REJECTED "Host is a public name, which the operator can accept with --host"
+        return listed ? UNKNOWN_HOST
                       : REJECTED "Host must name this machine, such as localhost or 127.0.0.1";
     if (!is_our_page(site->origin, site->host, listed))
-        return REJECTED "Origin names another site";
+        return OTHER_ORIGIN;
     if (!is_our_page(site->referer, site->host, listed))
         return REJECTED "Referer names another site";
     return NULL;
+}
+
+const char *same_site_page_fault(const struct same_site *site, const struct allowed_hosts *listed)
+{
+    if (!site->origin.data)
+        return NULL;
+    if (!is_our_page(site->origin, site->host, listed) &&
+        !(host_is_local(site->origin) && host_is_local(site->host)))
+        return OTHER_ORIGIN;
+    return is_our_host(site->host, listed) ? NULL : UNKNOWN_HOST;
 }

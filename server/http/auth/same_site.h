@@ -29,4 +29,9 @@ void same_site_header(struct same_site *site, struct slice name, struct slice va
  * client, which names the header. `listed` NULL: all listeners are on loopback. */
 const char *same_site_fault(const struct same_site *site, const struct allowed_hosts *listed);
 
+/* The same, only for a request that a browser sends for a page and that has a client key: Origin,
+ * if present, must name the host of Host, or both this machine; and Host a name that no other site
+ * can have, or a listed one. */
+const char *same_site_page_fault(const struct same_site *site, const struct allowed_hosts *listed);
+
 #endif

@@ -48,6 +48,15 @@ enum err request_admit(struct request *request)
     return err ? err : check_rate(request);
 }
 
+/* Returns why the page that sends the request is not one of this server, if the route requires
+ * that; else NULL. */
+static const char *find_foreign_page(const struct request *request)
+{
+    return request->route->body->own_pages_only
+               ? auth_page_denial(&request->worker->service->auth, &request->credentials)
+               : NULL;
+}
+
 /* Returns ERR_OK, ERR_LENGTH_REQUIRED or ERR_UNSUPPORTED_MEDIA_TYPE. */
 static enum err judge_kind(const struct request *request, const struct framing *framing,
                            struct errmsg *why)
@@ -84,6 +93,11 @@ bool request_admit_body(struct request *request, const struct framing *framing)
         router_reject(request, err);
     if (err || !router_admit(request))
         return false;
+    const char *foreign = find_foreign_page(request);
+    if (foreign) {
+        problem_send(request, ERR_FORBIDDEN, foreign);
+        return false;
+    }
     err = judge_kind(request, framing, &why);
     if (err) {
         router_reject_body(request, err, why.text);

@@ -31,6 +31,7 @@ struct route_body {
     /* Judges the media type. ERR_OK, or ERR_UNSUPPORTED_MEDIA_TYPE and what to do. NULL = any. */
     enum err (*accepts)(const struct request *request, struct errmsg *why);
     const char *accept_post; /* the types that are accepted, for a 415; NULL = not listed */
+    bool own_pages_only;     /* a page of another site gets 403, also with a client key */
 };
 
 struct route {

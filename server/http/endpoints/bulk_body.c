@@ -57,6 +57,7 @@ static void add_time(const char *name, int64_t wall_ms, struct buf *out)
     buf_addf(out, ",\"%s\":\"%s\"", name, text);
 }
 
+/* Only a view that was closed before the end has no `ended_at`. */
 static void begin_document(const struct bulk_progress *progress, struct buf *out)
 {
     buf_addf(out, "{\"id\":\"%s\",\"state\":\"%s\",\"total\":%zu,\"unique\":%zu", progress->id,
@@ -64,7 +65,8 @@ static void begin_document(const struct bulk_progress *progress, struct buf *out
     buf_addf(out, ",\"ok\":%zu,\"failed\":%zu", progress->ok, progress->failed);
     add_charged(progress, out);
     add_time("started_at", progress->started_wall_ms, out);
-    add_time("ended_at", progress->ended_wall_ms, out);
+    if (progress->ended_wall_ms)
+        add_time("ended_at", progress->ended_wall_ms, out);
     buf_add_str(out, ",\"results\":[\n");
 }
 

@@ -10,15 +10,14 @@
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
-#include "http/auth/client_keys.h"
 #include "http/core/app.h"
 #include "http/core/problem.h"
 #include "http/endpoints/bulk_delivery.h"
+#include "http/endpoints/bulk_entries.h"
 #include "http/endpoints/bulk_query.h"
 #include "http/endpoints/result_reply.h"
 #include "http/protocol/list_parser.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define PORTION     256 /* entries per loop iteration */
@@ -34,36 +33,7 @@ struct preparation {
     size_t max_entries;
 };
 
-/* ---- entries ---- */
-
-static char *copy_text(struct arena *arena, struct slice text)
-{
-    char *copy = arena_alloc(arena, text.len + 1);
-
-    if (text.len)
-        memcpy(copy, text.data, text.len);
-    return copy;
-}
-
-/* The denied domains are those of this instant: a reload between two portions of a list applies to
- * the rest of it, as it would to single requests. */
-static void add_entry(struct preparation *preparation, const struct list_entry *parsed)
-{
-    const struct request *request = bulk_delivery_request(preparation->delivery);
-    struct bulk_list *list = preparation->list;
-    struct errmsg why = {""};
-    struct bulk_entry entry = {.input = copy_text(&list->arena, parsed->input), .err = parsed->err};
-
-    if (parsed->tracking_id.data)
-        entry.tracking_id = copy_text(&list->arena, parsed->tracking_id);
-    if (entry.err)
-        why = parsed->why;
-    else
-        entry.err = emails_question_new(request, parsed->fields, &entry.question, &why);
-    if (entry.err && *why.text)
-        entry.detail = arena_strdup(&list->arena, why.text);
-    bulk_list_add(list, &entry);
-}
+/* ---- portions ---- */
 
 /* Reads one portion. Returns ERR_OK if there may be more, ERR_NO_ENTRY at the end of a list, or an
  * error of the list as a whole. */
@@ -80,7 +50,7 @@ static enum err read_portion(struct preparation *preparation, struct errmsg *why
             errmsg_set(why, "the list has more than %zu entries", preparation->max_entries);
             return ERR_BODY_TOO_LARGE;
         }
-        add_entry(preparation, &parsed);
+        bulk_entries_add(preparation->list, bulk_delivery_request(preparation->delivery), &parsed);
     }
     if (err == ERR_NO_ENTRY && preparation->list->n == 0) {
         errmsg_set(why, "the list has no entry");
@@ -88,8 +58,6 @@ static enum err read_portion(struct preparation *preparation, struct errmsg *why
     }
     return err == ERR_AGAIN ? ERR_OK : err;
 }
-
-/* ---- portions ---- */
 
 static void preparation_free(struct preparation *preparation)
 {
@@ -150,30 +118,11 @@ enum err emails_accepts_type(const struct request *request, struct errmsg *why)
     return list_type_read(request_header(request, "Content-Type"), &type, why);
 }
 
-static struct bulk_list *new_list(const struct request *request, const struct bulk_query *query)
-{
-    struct bulk_list *list = xcalloc(1, sizeof *list);
-
-    snprintf(list->account, sizeof list->account, "%s", query->common.account.name);
-    list->quota = query->common.account.quota;
-    list->weight = query->common.account.weight;
-    list->directives = query->common.cache;
-    if (query->common.never_spends) {
-        list->not_cached = query->common.never_spends->err;
-        list->not_cached_detail = query->common.never_spends->detail;
-    }
-    list->limits = request_limits(request)->freshness;
-    list->asked_wall_ms = request_clock(request)->wall_ms;
-    list->max_credits = query->max_credits;
-    list->is_async = query->common.async;
-    return list;
-}
-
 static void start_preparation(struct request *request, const struct bulk_query *query,
                               enum list_type type)
 {
     struct preparation *preparation;
-    struct bulk_list *list = new_list(request, query);
+    struct bulk_list *list = bulk_entries_new(request, query);
     struct bulk_delivery *delivery = bulk_delivery_new(request, query);
 
     if (!delivery) {

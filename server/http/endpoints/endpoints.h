@@ -45,6 +45,16 @@ void bulks_delete(struct request *request);
 /* GET /usage: what the client has spent today, and what remains. */
 void usage_get(struct request *request);
 
+/* ---- MCP ---- */
+
+/* POST /mcp: a message of the Model Context Protocol. A call of a tool is a list of domains, or
+ * reads the account of its client. */
+void mcp_post(struct request *request);
+
+/* The body: at most so many bytes, 0 if lists are disabled; JSON. */
+size_t mcp_body_max(const struct service *service);
+enum err mcp_accepts_type(const struct request *request, struct errmsg *why);
+
 /* ---- the upstream ---- */
 
 /* Returns how many bytes of a body a notification may have. */

@@ -113,30 +113,13 @@ void answer_problem(struct request *request, const struct problem *problem,
     request_reply(request, &reply);
 }
 
-static const char *phase_word(enum task_phase phase)
-{
-    switch (phase) {
-    case TASK_IDLE:
-    case TASK_QUEUED:
-        return "queued";
-    case TASK_SUBMITTING:
-        return "submitting";
-    case TASK_PROCESSING:
-        return "processing";
-    case TASK_FETCHING:
-    case TASK_ENDED:
-        return "fetching";
-    }
-    return "queued";
-}
-
 void progress_write(const struct progress *progress, struct buf *out)
 {
     buf_add_str(out, "{\"id\":");
     json_add_text(out, progress->id);
     buf_add_str(out, ",\"domain\":");
     json_add_text(out, progress->domain);
-    buf_addf(out, ",\"phase\":\"%s\"", phase_word(progress->phase));
+    buf_addf(out, ",\"phase\":\"%s\"", timing_phase_word(progress->phase));
     timing_write_progress(progress->elapsed_ms, progress->expected_ms, out);
     buf_add_str(out, ",\"timing\":");
     timing_write_json(&progress->timing, progress->phase, out);

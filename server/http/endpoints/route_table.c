@@ -10,6 +10,11 @@ static const struct route_body list_body = {.max_bytes = emails_body_max,
                                             .requires_length = true,
                                             .accepts = emails_accepts_type,
                                             .accept_post = list_accept_post};
+static const struct route_body mcp_body = {.max_bytes = mcp_body_max,
+                                           .requires_length = true,
+                                           .accepts = mcp_accepts_type,
+                                           .accept_post = "application/json",
+                                           .own_pages_only = true};
 static const struct route_body notify_body = {.max_bytes = notify_body_max};
 
 const struct route routes[] = {
@@ -21,6 +26,7 @@ const struct route routes[] = {
     {HTTP_GET, "/bulks/{}", bulks_get, FOR_CLIENTS, NULL},
     {HTTP_DELETE, "/bulks/{}", bulks_delete, FOR_CLIENTS, NULL},
     {HTTP_GET, "/usage", usage_get, FOR_CLIENTS, NULL},
+    {HTTP_POST, "/mcp", mcp_post, FOR_CLIENTS, &mcp_body},
     {HTTP_GET, "/livez", health_live, FOR_ALL, NULL},
     {HTTP_GET, "/readyz", health_ready, FOR_ALL, NULL},
     {HTTP_GET, "/version", version_get, FOR_ALL, NULL},

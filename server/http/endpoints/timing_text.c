@@ -53,3 +53,20 @@ void timing_write_progress(int64_t elapsed_ms, int64_t expected_ms, struct buf *
     buf_addf(out, ",\"elapsed_s\":%lld.%lld,\"expected_s\":%lld", (long long)(elapsed_ms / 1000),
              (long long)(elapsed_ms % 1000 / 100), (long long)clock_ceil_s(expected_ms));
 }
+
+const char *timing_phase_word(enum task_phase phase)
+{
+    switch (phase) {
+    case TASK_IDLE:
+    case TASK_QUEUED:
+        return "queued";
+    case TASK_SUBMITTING:
+        return "submitting";
+    case TASK_PROCESSING:
+        return "processing";
+    case TASK_FETCHING:
+    case TASK_ENDED:
+        return "fetching";
+    }
+    return "queued";
+}

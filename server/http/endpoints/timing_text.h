@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* timing_text.h - writes where the time of a lookup went: as the value of Server-Timing (W3C), and
- * as the member `timing`. Pure functions; any thread. */
+/* timing_text.h - writes where a lookup is, and where its time went: as the value of Server-Timing
+ * (W3C), and as the member `timing`. Pure functions; any thread. */
 #ifndef HTTP_ENDPOINTS_TIMING_TEXT_H
 #define HTTP_ENDPOINTS_TIMING_TEXT_H
 
@@ -21,5 +21,8 @@ void timing_write_progress(int64_t elapsed_ms, int64_t expected_ms, struct buf *
 /* Appends {"queue_ms":100,"submit_ms":26000,"upstream_ms":20300,"read_ms":900}, without the members
  * of phases that a lookup in this phase has not reached yet; with TASK_ENDED, all of them. */
 void timing_write_json(const struct lookup_timing *timing, enum task_phase phase, struct buf *out);
+
+/* Returns the word for a phase: queued, submitting, processing or fetching. Static. */
+const char *timing_phase_word(enum task_phase phase);
 
 #endif

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* usage.c - GET /usage. Only the engine knows the accounts. */
-#include "http/endpoints/endpoints.h"
+#include "http/endpoints/usage.h"
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/auth/client_keys.h"
+#include "http/endpoints/endpoints.h"
 #include "http/endpoints/engine_call.h"
 
 #include <stdio.h>
-
-#define DOCUMENT_MAX 1024
-
-struct usage_call {
-    struct account_call account; /* first: it is freed by engine_call.c */
-    int64_t rate;                /* requests per second; 0 = no limit */
-};
 
 /* Adds `number`, or null if there is no such limit. */
 static void add_number(struct buf *out, const char *name, bool is_there, int64_t number)
@@ -26,7 +20,7 @@ static void add_number(struct buf *out, const char *name, bool is_there, int64_t
         buf_addf(out, ",\"%s\":null", name);
 }
 
-static void write_document(const struct usage_call *usage, struct buf *out)
+void usage_write(const struct usage_call *usage, struct buf *out)
 {
     const struct budget_account *account = &usage->account.account;
     const struct quota_status *allowance = &account->allowance;
@@ -47,10 +41,10 @@ static void write_document(const struct usage_call *usage, struct buf *out)
 static void reply_usage(struct request *request, struct engine_call *call)
 {
     const struct usage_call *usage = container_of(call, struct usage_call, account.call);
-    struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
+    struct buf autobuf out = BUF_INIT(USAGE_MAX);
     struct reply reply;
 
-    write_document(usage, &out);
+    usage_write(usage, &out);
     reply_init(&reply, 200);
     reply_text(&reply, "Content-Type", "application/json");
     reply_text(&reply, "Cache-Control", "no-store");
@@ -59,14 +53,20 @@ static void reply_usage(struct request *request, struct engine_call *call)
     request_reply(request, &reply);
 }
 
-void usage_get(struct request *request)
+void usage_call_init(struct usage_call *usage, struct request *request)
 {
     const struct client *client = request_client(request);
-    struct usage_call *usage = xcalloc(1, sizeof *usage);
 
     usage->rate = client->rate;
     usage->account.call.run = engine_read_account;
     usage->account.quota = client->quota;
     snprintf(usage->account.name, sizeof usage->account.name, "%s", request_account(request));
+}
+
+void usage_get(struct request *request)
+{
+    struct usage_call *usage = xcalloc(1, sizeof *usage);
+
+    usage_call_init(usage, request);
     engine_call_send(request, &usage->account.call, reply_usage, NULL);
 }

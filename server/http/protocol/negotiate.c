@@ -104,12 +104,22 @@ static int wanted(const char *accept, enum format format)
     return q;
 }
 
+static bool accepts_all(const char *accept)
+{
+    return !accept || !*skip_blanks(accept);
+}
+
+bool negotiate_accepts(const char *accept, enum format format)
+{
+    return accepts_all(accept) || wanted(accept, format) > 0;
+}
+
 enum err negotiate_format(enum format given, const char *accept, enum format preferred,
                           enum format *ret_format)
 {
-    bool is_decided = given != FORMATS, accepts_all = !accept || !*skip_blanks(accept);
+    bool is_decided = given != FORMATS;
     enum format best = is_decided ? given : preferred;
-    int best_q = is_decided || accepts_all ? 1000 : wanted(accept, preferred);
+    int best_q = is_decided || accepts_all(accept) ? 1000 : wanted(accept, preferred);
 
     for (int i = 0; best_q < 1000 && i < FORMATS; i++) {
         int q = wanted(accept, (enum format)i);

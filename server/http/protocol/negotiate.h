@@ -38,6 +38,9 @@ bool format_read(struct slice name, enum format *ret_format);
 enum err negotiate_format(enum format given, const char *accept, enum format preferred,
                           enum format *ret_format);
 
+/* Returns whether a response in that format is accepted; `accept` as above. */
+bool negotiate_accepts(const char *accept, enum format format);
+
 /* Returns the Content-Type of a format. Static. */
 const char *negotiate_content_type(enum format format);
 

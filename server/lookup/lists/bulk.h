@@ -28,6 +28,7 @@
 #include "model/freshness.h"
 #include "model/lookup_timing.h"
 #include "model/question.h"
+#include "model/task_phase.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -99,8 +100,10 @@ struct bulk_progress {
      * because others use the slots, or earlier results are not read yet; ERR_STORAGE_UNAVAILABLE
      * also if the store has not returned anything for minutes. After an hour, entries end so. */
     enum err waiting_for;
-    bool is_drained;                        /* the shutdown has ended entries */
-    bool has_lookups;                       /* it has started or joined one */
+    bool is_drained;       /* the shutdown has ended entries */
+    bool has_lookups;      /* it has started or joined one */
+    enum task_phase phase; /* of its first open lookup, so of a list of one question; TASK_IDLE =
+                              none */
     int64_t started_wall_ms, ended_wall_ms; /* 0 = not ended */
     int64_t elapsed_ms, expected_ms;
     int retry_after_s;

@@ -129,6 +129,7 @@ struct bulk_progress bulk_progress_of(const struct bulk *bulk)
         .charged_maybe = bulk->n_charged[CHARGED_MAYBE],
         .is_drained = bulk->is_over && is_drained(bulk),
         .has_lookups = bulk->has_lookups,
+        .phase = bulk->lookups ? bulk->lookups->phase : TASK_IDLE,
         .waiting_for = bulk->is_over ? ERR_OK : bulk_waits_for(bulk),
         .started_wall_ms = bulk->started_wall_ms,
         .ended_wall_ms = bulk->ended_wall_ms,
