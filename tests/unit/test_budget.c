@@ -94,15 +94,26 @@ TEST(budget_refund_after_midnight_is_counted_on_no_day)
 
 TEST(budget_exhausted_returns_the_start_of_the_next_day)
 {
-    const struct account_ref none = {"none", 0, 1};
     struct credit credit;
     int retry_after_s;
 
-    ck_assert_int_eq(budget_reserve(budget, &none, &credit, &retry_after_s), ERR_QUOTA_EXCEEDED);
+    budget_set_limit(budget, 1);
+    reserve(&ann);
+    ck_assert_int_eq(budget_reserve(budget, &ann, &credit, &retry_after_s), ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(retry_after_s, 86400);
     clock.wall_ms += DAY_MS - 2; /* the last millisecond of the day */
-    ck_assert_int_eq(budget_reserve(budget, &none, &credit, &retry_after_s), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(budget_reserve(budget, &ann, &credit, &retry_after_s), ERR_CREDITS_EXHAUSTED);
     ck_assert_int_eq(retry_after_s, 1);
+}
+
+TEST(budget_quota_reached_advises_no_retry)
+{
+    const struct account_ref none = {"none", 0, 1};
+    struct credit credit;
+    int retry_after_s = -1;
+
+    ck_assert_int_eq(budget_reserve(budget, &none, &credit, &retry_after_s), ERR_QUOTA_EXCEEDED);
+    ck_assert_int_eq(retry_after_s, 0);
 }
 
 TEST(budget_unlimited_clients_share_an_account_and_count)

@@ -204,7 +204,7 @@ enum err budget_reserve(struct budget *budget, const struct account_ref *payer,
     else if (payer->quota >= 0 && budget_spent_by(budget, payer->name) >= payer->quota)
         err = ERR_QUOTA_EXCEEDED;
     if (err) {
-        *ret_retry_after_s = retry_after_s(budget);
+        *ret_retry_after_s = err == ERR_QUOTA_EXCEEDED ? 0 : retry_after_s(budget);
         return err;
     }
     struct account *account = find_or_open(budget, payer->name);

@@ -41,8 +41,9 @@ enum err budget_load(struct budget *budget, struct store *store);
 void budget_set_limit(struct budget *budget, int64_t credits_per_day);
 
 /* Reserves one credit for the payer. Returns ERR_CREDITS_EXHAUSTED if the limit of the day is
- * reached, ERR_QUOTA_EXCEEDED if only the payer's quota is; *ret_retry_after_s is then the number
- * of seconds until the next day. */
+ * reached; *ret_retry_after_s is then the number of seconds until the next day. Returns
+ * ERR_QUOTA_EXCEEDED if only the payer's quota is reached, and 0 seconds, which is no advice: many
+ * HTTP libraries sleep for the Retry-After of a 429, however long it is. */
 enum err budget_reserve(struct budget *budget, const struct account_ref *payer,
                         struct credit *ret_credit, int *ret_retry_after_s);
 
