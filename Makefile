@@ -136,7 +136,7 @@ export CHECK_DIR := $(abspath $(B)/check)
 TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
 .PHONY: all tests deps need-deps check flaky unit flow replay system scripts npm contract docs asan tsan fuzz \
-        fuzz-programs fuzz-minimise cover lint shape format demo run \
+        fuzz-programs fuzz-minimise cover lint shape format play run \
         fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd seeds seed-defects soak slow install install-daemon install-client uninstall deb reproducible clean help
 
 all: need-deps $(B)/emailsd $(B)/emails $(B)/openmart-sim ## build emailsd, emails and openmart-sim (the default)
@@ -299,7 +299,7 @@ shape: ## code metrics: sizes, single-use helpers, unused exports, include cycle
 format: ## format all C files with clang-format
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
-fresh: ## run demo and check on a bare system made with debootstrap (root); DEBIAN=trixie, noble
+fresh: ## run play and check on a bare system made with debootstrap (root); DEBIAN=trixie, noble
 	@DEBIAN=$(DEBIAN) tests/scripts/fresh_machine.sh
 
 objects: $(ALL_OBJ) $(BENCH_BIN:%=%.o) $(call objects,$(BENCH_AUX))
@@ -373,14 +373,16 @@ slow: deps ## slowhttptest: 500 slow clients for a minute per attack, with a con
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@$(PYTHON) tests/soak/slow_clients.py
 
-# ---- demo and run ----
+# ---- play and run ----
 
-demo: deps ## one lookup with its progress, then the same from the cache
+play: ## emailsd with a simulated upstream until Ctrl-C: no key, no cost; PORT=8080, COMMAND="curl ..."
+	@tests/scripts/install_deps.sh build
 	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@tests/scripts/demo.sh
+	@tests/scripts/play.sh $(COMMAND)
 
-run: all ## serve with the real upstream; requires OPENMART_API_KEY
-	@test -n "$$OPENMART_API_KEY" || { echo "make run: set OPENMART_API_KEY to your key" >&2; exit 2; }
+run: ## serve with the real upstream; requires OPENMART_API_KEY
+	@test -n "$$OPENMART_API_KEY" || { echo "make run: set OPENMART_API_KEY to your key; make play needs none" >&2; exit 2; }
+	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@exec $(B)/emailsd
 
 # ---- install ----

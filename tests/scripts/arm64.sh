@@ -53,8 +53,10 @@ for program in emailsd openmart-sim; do
     printf '#!/bin/sh\nexec qemu-aarch64 /root/emailsd/build/arm64/%s "$@"\n' $program >"$root/usr/local/bin/$program"
     chmod 755 "$root/usr/local/bin/$program"
 done
-inside DAEMON_BIN=/usr/local/bin/emailsd SIM_BIN=/usr/local/bin/openmart-sim \
-    sh -c 'cd /root/emailsd && tests/scripts/demo.sh' >"$log" 2>&1 || {
+# shellcheck disable=SC2016 # play.sh sets it
+lookup='curl -sSi "$EMAILSD_URL/emails?domain=milvali.com"'
+inside DAEMON_BIN=/usr/local/bin/emailsd SIM_BIN=/usr/local/bin/openmart-sim PORT=0 \
+    sh -c "cd /root/emailsd && tests/scripts/play.sh sh -c '$lookup && $lookup'" >"$log" 2>&1 || {
     cat "$log" >&2
     exit 1
 }

@@ -12,8 +12,9 @@ import subprocess
 
 import client_keys
 import pytest
-from programs import PATIENCE_S, ROOT, environment, tied
+from programs import HOUR_MS, PATIENCE_S, ROOT, environment, tied
 from relay import Relay
+from scripted import Script
 from waiting import eventually
 
 FOLDER = ROOT / "docs/examples"
@@ -25,16 +26,30 @@ COMMANDS = {  # of each example: its command, and further programs that it needs
     "List.java": (["java"], ["javac"]),
     "lookup.sh": (["bash"], ["curl", "jq"]),
     "lookup.py": (["python3"], []),
+    "get.sh": (["bash"], ["curl", "jq"]),
+    "get.py": (["python3"], []),
+    "get.mjs": (["node"], []),
+    "get.go": (["go", "run"], []),
+    "Get.java": (["java"], ["javac"]),
+    "async.py": (["python3"], []),
 }
+MODULES = {"get.py": "urllib3", "async.py": "requests"}  # of Python, which the example needs
 LISTS = [name for name in COMMANDS if name.lower().startswith("list")]
 LOOKUPS = [name for name in COMMANDS if name.startswith("lookup")]
-DOCUMENTS = ["README.md", "docs/lists.md"]
+GETS = [name for name in COMMANDS if name.lower().startswith("get")]
+SINGLE = [*GETS, "async.py"]  # one lookup, without events
+DOCUMENTS = ["README.md", "docs/lists.md", "docs/clients.md"]
 
 
 def need(*programs):
     missing = [program for program in programs if not shutil.which(program)]
     if missing:
         pytest.skip(f"{', '.join(missing)} is missing on this machine")
+
+
+def need_module(name):
+    if subprocess.run(["python3", "-c", f"import {name}"], capture_output=True, check=False).returncode:
+        pytest.skip(f"the Python module {name} is missing on this machine")
 
 
 class Example:
@@ -44,6 +59,8 @@ class Example:
     def __init__(self, folder, name, url, argument, env=None):
         command, others = COMMANDS[name]
         need(command[0], *others)
+        if name in MODULES:
+            need_module(MODULES[name])
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = subprocess.Popen(tied([*command, FOLDER / name, argument]), stdin=subprocess.DEVNULL,
@@ -196,6 +213,134 @@ def test_lookup_example_ends_with_the_problem(daemon, sim, run, name):
     example = run(name, daemon.urls[0], "failing.com")
     assert example.finish(1) == ""
     assert example.errors()
+
+
+# ---- one lookup, with timeouts and retries ----
+
+
+def shorten_retry_after(daemon):
+    """Retry-After follows from the average duration of the lookups so far, beginning with half a minute."""
+    for i in range(40):
+        daemon.await_result(f"known{i}.com")
+
+
+def await_polls(sim):
+    """Waits until the daemon polls a batch that is not ready. So it has recorded its id, and a restart continues it."""
+    eventually(lambda: sim.ledger("milvali.com"))
+    sim.reach(status=sim.calls()["status"] + 1)
+
+
+def store_of(testbed):
+    return ["--store", f"sqlite:{testbed.directory}/examples.db"]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_single_example_joins_its_lookup_after_the_wait(testbed, sim, run, name):
+    """Its first response is 504, or 202 with `async`."""
+    daemon = testbed.daemon(sim, "--wait", "1s", "--max-wait", "1s")
+    shorten_retry_after(daemon)
+    before = daemon.stderr()
+    sim.hold_submits()
+    example = run(name, daemon.urls[0], "milvali.com")
+    eventually(lambda: re.search(r"status=(504|202)", daemon.stderr()[len(before):]))
+    sim.release_submits()
+    assert example.finish().split() == addresses("milvali.com").split()
+    assert len(sim.ledger("milvali.com")) == 1
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_get_example_repeats_a_503_of_a_server_that_stops(testbed, sim, run, name):
+    daemon = testbed.daemon(sim, *store_of(testbed))
+    sim.behave(task_time_ms=HOUR_MS)
+    with Relay(daemon) as relay:
+        example = run(name, relay.url, "milvali.com")
+        await_polls(sim)
+        daemon.await_waiters(1)
+        relay.lead_nowhere()
+        daemon.deliver(signal.SIGTERM)
+        assert daemon.wait() == 0
+        assert "status=503" in daemon.stderr()
+        relay.lead_to(testbed.daemon(sim, *store_of(testbed)))
+        sim.behave(task_time_ms=0)
+        assert example.finish().split() == addresses("milvali.com").split()
+    assert len(sim.ledger("milvali.com")) == 1
+
+
+@pytest.mark.parametrize("cut_behind", [b"HTTP/1.", b'"emails":'])
+@pytest.mark.parametrize("name", SINGLE)
+def test_single_example_repeats_after_its_connection_breaks(daemon, sim, run, name, cut_behind):
+    if name == "async.py" and cut_behind == b'"emails":':
+        pytest.skip("requests repeats nothing once it reads a body; the document says so")
+    if name == "async.py":
+        shorten_retry_after(daemon)
+    with Relay(daemon) as relay:
+        relay.cut_behind = cut_behind
+        output = run(name, relay.url, "milvali.com").finish()
+        assert relay.n_cut == 1
+    assert output.split() == addresses("milvali.com").split()
+    assert len(sim.ledger("milvali.com")) == 1
+
+
+@pytest.mark.parametrize("domain, code, paid", [
+    ("milvali", "invalid-domain", 0), ("failing.com", "lookup-failed", 1), ("other.com", "quota-exceeded", 0)])
+@pytest.mark.parametrize("name", GETS)
+def test_get_example_ends_with_a_final_error(testbed, sim, keys, run, name, domain, code, paid):
+    """What a repeated request would pay for again, or what only the next day helps against, is final too."""
+    key = keys.add("reports", "quota=1")
+    daemon = client_keys.start(testbed, sim, keys)
+    sim.rule("failing.com", state="ERRORED", data=None)
+    if code == "quota-exceeded":
+        daemon.lookup("milvali.com", keys.bearer("reports"))
+    example = run(name, daemon.urls[0], domain, {"EMAILSD_KEY": key})
+    assert example.finish(1) == ""
+    assert f"{code}: " in example.errors()
+    assert len(sim.ledger(domain)) == paid
+
+
+def test_async_example_ends_with_the_problem(daemon, sim, run):
+    shorten_retry_after(daemon)
+    sim.rule("failing.com", state="ERRORED", data=None)
+    example = run("async.py", daemon.urls[0], "failing.com")
+    assert example.finish(1) == ""
+    assert "lookup-failed: " in example.errors()
+    assert len(sim.ledger("failing.com")) == 1
+
+
+def test_async_example_starts_again_after_a_restart(testbed, sim, run):
+    daemon = testbed.daemon(sim, *store_of(testbed))
+    shorten_retry_after(daemon)
+    sim.behave(task_time_ms=HOUR_MS)
+    with Relay(daemon) as relay:
+        example = run("async.py", relay.url, "milvali.com")
+        await_polls(sim)
+        relay.lead_nowhere()
+        daemon.kill()
+        relay.lead_to(testbed.daemon(sim, *store_of(testbed)))
+        sim.behave(task_time_ms=0)
+        assert example.finish().split() == addresses("milvali.com").split()
+    assert len(sim.ledger("milvali.com")) == 1
+
+
+def problem(status, headers):
+    return (status, headers, {"detail": "not now", "code": "some-code"})
+
+
+@pytest.mark.parametrize("name", GETS)
+def test_get_example_repeats_three_statuses_with_retry_after(run, name):
+    temporary = [problem(status, {"Retry-After": "1"}) for status in (429, 503, 504)]
+    with Script(*temporary, (200, {}, {"emails": [{"email": "info@milvali.com"}]})) as script:
+        assert run(name, script.url, "milvali.com").finish() == "info@milvali.com\n"
+        assert script.n_served == 4
+
+
+@pytest.mark.parametrize("status, headers", [(429, {}), (402, {"Retry-After": "1"}), (502, {"Retry-After": "1"})])
+@pytest.mark.parametrize("name", GETS)
+def test_get_example_repeats_no_other_error(run, name, status, headers):
+    with Script(problem(status, headers)) as script:
+        example = run(name, script.url, "milvali.com")
+        example.finish(1)
+        assert "some-code: not now" in example.errors()
+        assert script.n_served == 1
 
 
 # ---- commands in the documents ----
