@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// driver.mjs - Chromium for the tests of the web page, controlled by tests/system/browser.py.
+//
+// Reads calls from stdin and writes their results to stdout, one JSON object per line:
+//   {"object":"page","method":"click","args":["#check"]} -> {"result":null} or {"error":"..."}
+// Objects are page, keyboard, context and watch: what the page did that no page of ours may do. The
+// packages are in the folder that the first argument names. Ends with its stdin.
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { readFileSync } from "node:fs";
+
+const [folder, chromium, timeoutMs, options] = process.argv.slice(2);
+const require = createRequire(`${folder}/`);
+const { chromium: launcher } = require("playwright-core");
+
+// The response to a request that is not a success is logged by the browser itself.
+const isStatus = (text) => /^Failed to load resource: (the server responded with a status of|net::ERR_)/.test(text);
+
+const browser = await launcher.launch({ executablePath: chromium, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
+const context = await browser.newContext(JSON.parse(options));
+context.setDefaultTimeout(Number(timeoutMs));
+await context.addInitScript(() => {
+  document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+    console.error(`violation of ${violatedDirective}: ${blockedURI}`));
+});
+await context.addInitScript(readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
+
+const seen = { faults: [], requests: [], dialogs: [], downloads: [] };
+const page = await context.newPage();
+page.on("console", (message) => {
+  if (["error", "warning"].includes(message.type()) && !isStatus(message.text())) seen.faults.push(message.text());
+});
+page.on("pageerror", (error) => seen.faults.push(String(error)));
+page.on("request", (request) => seen.requests.push(`${request.method()} ${request.url()}`));
+page.on("dialog", (dialog) => {
+  seen.dialogs.push(dialog.type());
+  return dialog.dismiss();
+});
+page.on("download", async (download) => seen.downloads.push(readFileSync(await download.path(), "utf8")));
+
+const objects = {
+  page,
+  context,
+  keyboard: page.keyboard,
+  watch: { take: (name) => seen[name].splice(0), list: (name) => seen[name] },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { object, method, args } = JSON.parse(line);
+  let reply;
+  try {
+    const result = await objects[object][method](...args);
+    reply = { result: ["string", "number", "boolean"].includes(typeof result) || Array.isArray(result) || result?.constructor === Object ? result : null };
+  } catch (error) {
+    reply = { error: String(error) };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
+await browser.close();
