@@ -3,8 +3,8 @@
 //
 // Reads calls from stdin and writes their results to stdout, one JSON object per line:
 //   {"object":"page","method":"click","args":["#check"]} -> {"result":null} or {"error":"..."}
-// Objects are page, keyboard, context and watch: what the page did that no page of ours may do. The
-// packages are in the folder that the first argument names. Ends with its stdin.
+// Objects are those of playwright (page, keyboard, context, clock), and some of this file; `watch` has
+// what the page did. The packages are in the folder that the first argument names. Ends with its stdin.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { readFileSync } from "node:fs";
@@ -42,6 +42,9 @@ const objects = {
   page,
   context,
   keyboard: page.keyboard,
+  clock: page.clock,
+  files: { choose: (selector, name, text) => page.setInputFiles(selector, { name, mimeType: "", buffer: Buffer.from(text) }) },
+  proxy: { block: (path) => context.route(`**${path}`, (route) => route.fulfill({ status: 404, body: "Not found" })) },
   watch: { take: (name) => seen[name].splice(0), list: (name) => seen[name] },
 };
 

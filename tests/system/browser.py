@@ -115,13 +115,13 @@ class Page:
 
     def stop(self):
         """Ends the browser. Fails if the page has done what it may not do."""
-        if self.process.poll() is not None:
-            return
         faults = self.faults()
-        self.kill()
+        self.end()
         assert not faults, faults
 
-    def kill(self):
-        self.process.stdin.close()
-        self.process.wait(PATIENCE_S)
+    def end(self):
+        """Ends the browser, if it runs."""
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait(PATIENCE_S)
         self.process.stdout.close()
