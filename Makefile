@@ -128,7 +128,7 @@ export CHECK_DIR := $(abspath $(B)/check)
 # Tests mostly wait, so more of them than CPUs run in parallel.
 TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
-.PHONY: all tests deps need-deps check flaky unit flow replay system scripts docs asan tsan fuzz \
+.PHONY: all tests deps need-deps check flaky unit flow replay system scripts npm contract docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format demo run \
         fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd seeds seed-defects soak slow install uninstall deb reproducible clean help
 
@@ -258,9 +258,18 @@ fuzz-minimise: ## reduce the corpora and the findings of `make fuzz` without los
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
 	@tests/scripts/fuzz.sh minimise $(FUZZ_TABLE)
 
+npm: ## install the npm packages of tests/npm, for lint and contract (Node.js, the npm registry)
+	@tests/npm/install.sh
+
+# System tests that need npm packages; `make system` skips them until `make npm` has run.
+NPM_TESTS := test_contract_proxy.py test_contract_clients.py
+
+contract: deps npm all ## openapi.yaml against the program: a validating proxy, and generated clients
+	@$(PYTHON) -m pytest -q --no-header -rs -p no:cacheprovider -n $(TEST_JOBS) $(NPM_TESTS:%=tests/system/%)
+
 lint: ## layout and static analysis by twelve tools, after a self-test of each tool
 	@tests/scripts/install_deps.sh build test lint
-	@tests/openapi/install.sh
+	@$(MAKE) --no-print-directory npm
 	@WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' $(PYTHON) tests/scripts/lint_self_test.py
 	@$(MAKE) --no-print-directory $(B)/gen/version.h
 	@JOBS=$(JOBS) WARNINGS_FOR_LINT='$(CLANG_WARNINGS)' CFLAGS_FOR_LINT='-std=c11 -D_GNU_SOURCE -Iserver -I. -I$(B)/gen $(PC_CFLAGS)' \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # lint.sh - checks layout and runs static analysis. Every tool runs; any finding fails.
 #
-# tests/openapi/install.sh has to run first: Spectral and Redocly are in build/openapi.
+# tests/npm/install.sh has to run first: it installs Spectral and Redocly.
 #
 # JOBS, CFLAGS_FOR_LINT and WARNINGS_FOR_LINT come from the Makefile. Suppressions are here, in
 # .clang-tidy or beside the line, each with its reason. lint_self_test.py plants a fault for each tool.
@@ -23,8 +23,8 @@ test_files=$(list 'tests/*.c' ':!tests/simulator/*.c')
 listless_files=$(printf '%s\n' "$our_files" | xargs grep -LE '\b(LL|DL|HASH|TABLE)_[A-Z]+|\btable_[a-z]+\(')
 py_files=$(list '*.py')
 man_files=$(list 'docs/man/*')
-openapi=$here/../openapi
-linters=$here/../../build/openapi/node_modules/.bin
+npm=$here/../npm
+linters=$npm/node_modules/.bin
 sh_files="$(list '*.sh') .ci/run"
 
 # Prints the findings in the output of a tool, or all of the output if no line looks like a finding.
@@ -101,9 +101,9 @@ more_checkers=security,optin.portability,nullability,alpha.security.MmapWriteExe
     step banned-functions "${PYTHON:-/usr/bin/python3}" "$here/check_style.py"
     step shellcheck shellcheck $sh_files
     step pyflakes pyflakes3 $py_files
-    step spectral "$linters/spectral" lint --quiet --fail-severity=warn --ruleset "$openapi/spectral.yaml" openapi.yaml
+    step spectral "$linters/spectral" lint --quiet --fail-severity=warn --ruleset "$npm/spectral.yaml" openapi.yaml
     step redocly env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true CI=true \
-        "$linters/redocly" lint --config "$openapi/redocly.yaml" --format stylish openapi.yaml
+        "$linters/redocly" lint --config "$npm/redocly.yaml" --format stylish openapi.yaml
     step mandoc on_each "$man_files" mandoc -Tlint -W warning '{}'
 }
 exit $status
