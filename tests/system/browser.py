@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 from programs import PATIENCE_S, ROOT, tied
+from waiting import eventually
 
 DRIVER = ROOT / "tests/browser/driver.mjs"
 PACKAGES = ROOT / "build/npm/node_modules"
@@ -83,7 +84,8 @@ class Page:
         self.until(f"document.querySelector({json.dumps(where)}).innerText.includes({json.dumps(text)})")
 
     def until(self, expression):
-        self.wait_for_function(expression)
+        """Waits until the expression is true. The policy of the page forbids playwright's own way, eval() in the page."""
+        eventually(lambda: self.evaluate(expression))
 
     def text(self, selector):
         return self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")

@@ -36,7 +36,7 @@ def test_lookup_names_its_price_before_it_spends(page, sim):
     assert page.text("#result button") == "Start paid lookup: 1 credit, less than a minute"
     assert sim.ledger() == []
     page.click(PAID)
-    see_result(page, "info@milvali.com", "support@milvali.com", "VALID", "looked-up, 1 credit", "fresh for 30 days")
+    see_result(page, "info@milvali.com", "support@milvali.com", "VALID", "looked-up, 1 credit", "fetched ", "fresh for ")
     assert len(sim.ledger()) == 1
 
 
