@@ -166,8 +166,9 @@ $(B)/%.o: %.c | $(B)/gen/version.h
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-# openapi.c embeds the file with .incbin, which -MMD does not detect.
+# These embed files by .incbin, which -MMD does not detect; see embedded.h.
 $(B)/server/http/endpoints/openapi.o: openapi.yaml
+$(B)/server/http/endpoints/web.o: $(wildcard server/web/*)
 
 # Root runs git as the owner of the clone: git rejects clones of other users, and `describe` writes the
 # index.

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define METRICS_ROUTES    16 /* rows of the route table and one for no route; asserted there */
+#define METRICS_ROUTES    20 /* more than the route table has rows; asserted there */
 #define METRICS_CODES     27 /* distinct statuses; the last index counts all others */
 #define METRICS_DURATIONS 15 /* buckets of a duration, +Inf included */
 #define METRICS_SIZES     8  /* buckets of a batch size, +Inf included */

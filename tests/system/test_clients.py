@@ -18,7 +18,7 @@ UPSTREAM = ("--upstream-url", "http://127.0.0.1:1")
 # ---- admission
 
 CLOSED = ["/emails?domain=milvali.com", "/lookups/" + "0" * 32, "/usage"]
-OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/problems/unauthorized"]
+OPEN = ["/livez", "/version", "/metrics", "/openapi.yaml", "/", "/docs", "/ui/page.js", "/problems/unauthorized"]
 
 
 def test_c12_only_a_correct_key_is_accepted(testbed, sim, keys):

@@ -144,7 +144,7 @@ def text_of(answer):
 @pytest.mark.parametrize("target", [
     "/emails?domain=milvali.com", "/emails?domain=MILVALI.com%2Fcontact", "/emails?domain=b%C3%BCcher",
     "/emails", "/emails?domain=milvali.com&cached=1&max_age=0", "/livez", "/version", "/openapi.yaml",
-    "/problems/invalid-domain", "/nothing//here", "/lookups/../emails",
+    "/problems/invalid-domain", "/", "/docs", "/ui/page.js", "/ui/page.css", "/ui/icon.svg", "/nothing//here", "/lookups/../emails",
 ])
 def test_nginx_does_not_change_a_response(daemon, proxy, target):
     nginx = proxy(daemon.address)

@@ -110,6 +110,8 @@ static void reject_unrouted(struct request *request)
 
     list_methods(request_service(request), request_path(request), allow);
     struct problem problem = problem_of(*allow ? ERR_METHOD_NOT_ALLOWED : ERR_NOT_FOUND, NULL);
+    if (!*allow)
+        problem.detail = "unknown path; look up a domain with /emails?domain=NAME, and see /docs";
     problem_reply(request, &problem, &reply);
     if (*allow)
         reply_text(&reply, "Allow", allow);

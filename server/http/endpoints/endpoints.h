@@ -77,6 +77,10 @@ void metrics_get(struct request *request);
 /* GET /openapi.yaml: the API description, embedded at build time. */
 void openapi_get(struct request *request);
 
+/* GET /, /docs and /ui/{}: the web page, the reference of the API, and their files; 404 for other
+ * files. They contain no data. 304 if the client has the current file. */
+void web_get(struct request *request);
+
 /* GET /problems/{code}: the page that a problem's `type` refers to. */
 void problem_page(struct request *request);
 

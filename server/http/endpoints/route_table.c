@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* route_table.c - the route table. A test compares it with openapi.yaml. */
 #include "base/mem.h"
+#include "base/metrics.h"
 #include "http/core/router.h"
 #include "http/endpoints/endpoints.h"
 #include "http/protocol/list_parser.h"
@@ -24,8 +25,13 @@ const struct route routes[] = {
     {HTTP_GET, "/readyz", health_ready, FOR_ALL, NULL},
     {HTTP_GET, "/version", version_get, FOR_ALL, NULL},
     {HTTP_GET, "/metrics", metrics_get, FOR_ALL, NULL},
+    {HTTP_GET, "/", web_get, FOR_ALL, NULL},
+    {HTTP_GET, "/docs", web_get, FOR_ALL, NULL},
+    {HTTP_GET, "/ui/{}", web_get, FOR_ALL, NULL},
     {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL, NULL},
     {HTTP_GET, "/problems/{}", problem_page, FOR_ALL, NULL},
     {HTTP_ANY_METHOD, "/notify/{}", notify_any, FOR_UPSTREAM, &notify_body},
 };
 const size_t n_routes = ARRAY_LEN(routes);
+
+_Static_assert(ARRAY_LEN(routes) < METRICS_ROUTES, "each route has an index in the metrics");
