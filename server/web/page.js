@@ -419,7 +419,7 @@ function rowOf(line) {
   return line.row;
 }
 
-const chosen = () => rows.filter(KINDS[new FormData($("filter")).get("show")]);
+const chosen = () => rows.filter(KINDS[document.querySelector("[name=show]:checked").value]);
 
 // Shows a page of the chosen rows. Those that stay in place are not touched.
 function showTable() {
