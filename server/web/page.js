@@ -12,6 +12,7 @@ const PAGE_ROWS = 500;
 const SPEAK_EVERY_MS = 10000, REFRESH_MS = 5000, STALL_MS = 8000, DRAW_MS = 200;
 
 const $ = (id) => document.getElementById(id);
+const write = (id, text) => { $(id).textContent = text; };
 const on = (id, event, run) => $(id).addEventListener(event, run);
 const format = new Intl.NumberFormat("en").format;
 const count = (n, one, many = `${one}s`) => `${format(n)} ${n === 1 ? one : many}`;
@@ -23,8 +24,7 @@ function duration(seconds) {
   return `${Math.max(0, Math.round(seconds))} s`;
 }
 
-// Returns an element "name.class.class". An object among the parts has attributes and listeners; the
-// others are its children.
+// Returns an element "name.class.class". Objects are attributes and listeners; other parts are children.
 function el(kind, ...parts) {
   const [name, ...classes] = kind.split(".");
   const element = document.createElement(name);
@@ -39,7 +39,6 @@ function el(kind, ...parts) {
 
 const button = (text, click, style = "") => el("button", { type: "button", class: style, click }, text);
 const facts = (...all) => el("p.muted.small.facts", ...all.filter(Boolean).map((fact) => el("span", fact)));
-const card = (title, ...parts) => el("article.card", el("h3", { tabindex: -1 }, title), ...parts);
 
 // ---- what a screen reader says; where the focus is ----
 
@@ -48,7 +47,7 @@ let spoken = 0;
 function speak(text, isProgress = false) {
   if (isProgress && Date.now() - spoken < SPEAK_EVERY_MS) return;
   spoken = Date.now();
-  $("status").textContent = text;
+  write("status", text);
 }
 
 // Moves the focus into `place`, unless the user works elsewhere.
@@ -58,32 +57,20 @@ function moveFocus(place, ...from) {
     place.querySelector("[tabindex]").focus();
 }
 
-async function copy(text, { target }) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // over http, from another machine
-    const area = el("textarea.unseen", text);
-    target.after(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-    target.focus();
-  }
-  const label = target.textContent;
+// Works over http from another machine too, where navigator.clipboard does not exist.
+function copy(text, { target }) {
+  const area = el("textarea.unseen", text), label = target.textContent;
+  target.after(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+  target.focus();
   target.textContent = "Copied";
   speak("Copied");
   setTimeout(() => { target.textContent = label; }, 1500);
 }
 
 // ---- requests ----
-
-// `body` is a problem as in openapi.yaml. Without a response, it has no code.
-class Problem extends Error {
-  constructor(body) {
-    super(body.title);
-    this.body = body;
-  }
-}
 
 const NO_CONNECTION = { title: "No connection to emailsd", detail: `${location.host} does not respond.`, retryable: true };
 
@@ -97,17 +84,18 @@ function problemOf(error) {
 async function readProblem(response) {
   const body = await response.json().catch(() => ({}));
   const { status, headers } = response;
-  return new Problem({ title: `HTTP status ${status}`, detail: "A proxy may have sent this response.", ...body, status, wait: headers.get("Retry-After") });
+  return { title: `HTTP status ${status}`, detail: "A proxy may have sent this response.", ...body, status, wait: headers.get("Retry-After") };
 }
 
-// Sends a request with the key. Throws a Problem unless `accepts` takes the response.
+// Sends a request with the key. Unless `accepts` takes the response, throws an error with its problem
+// (openapi.yaml) as the body.
 async function call(path, options = {}, accepts = (response) => response.ok) {
   const key = sessionStorage.getItem(KEY);
   const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
   const response = await fetch(path, { ...options, headers, cache: "no-store" });
   if (accepts(response)) return response;
   if (response.status === 401) askForKey(key ? "The server does not know this key." : "");
-  throw await readProblem(response);
+  throw Object.assign(new Error(path), { body: await readProblem(response) });
 }
 
 const readJson = async (path, accepts) => (await call(path, {}, accepts)).json();
@@ -131,12 +119,10 @@ async function* events(response) {
 
 const codeLink = (code) => (/^[a-z-]+$/.test(code) ? el("a", { href: `problems/${code}` }, code) : code);
 
-function problemCard({ title, detail, code, charged, request_id: id, wait }, ...actions) {
+function problemCard({ title, detail, code, charged, request_id: id, wait, kind = "problem" }, ...actions) {
   speak(`${title}. ${detail ?? ""}`);
-  const result = card(title, el("p", detail), facts(code && codeLink(code), charged && charged !== "no" && `charged: ${charged}`,
-    wait && `try again in ${duration(wait)}`, id && `request ${id}`), el("p.actions", ...actions));
-  result.classList.add("problem");
-  return result;
+  return el(`article.card.${kind}`, el("h3", { tabindex: -1 }, title), el("p", detail), el("p.actions", ...actions),
+    facts(code && codeLink(code), charged && charged !== "no" && `charged: ${charged}`, wait && `try again in ${duration(wait)}`, id && `request ${id}`));
 }
 
 // ---- access ----
@@ -154,7 +140,7 @@ function askForKey(fault) {
   waiting?.abort();
   run?.abort();
   $("key").hidden = true;
-  $("key-fault").textContent = fault;
+  write("key-fault", fault);
   $("key-input").value = "";
   showAccess("key-form");
   $("key-input").focus();
@@ -167,7 +153,7 @@ async function readUsage() {
   const left = `${quota === null ? "" : `${format(remaining)} of `}${count(quota ?? remaining, "lookup")} left, until ${reset.slice(11, 16)} UTC`;
   for (const place of document.querySelectorAll(".quota")) place.textContent = remaining === null ? `${count(lookups, "paid lookup")} today` : left;
   $("key").hidden = !sessionStorage.getItem(KEY);
-  $("key-name").textContent = client;
+  write("key-name", client);
   showCurl();
 }
 
@@ -244,7 +230,7 @@ function showCurl() {
   const query = question();
   if (!query.has("domain")) query.set("domain", "milvali.com");
   const url = new URL(`emails?${query}`, location.origin + location.pathname).href;
-  $("curl").textContent = `curl '${url}'${sessionStorage.getItem(KEY) ? ' -H "Authorization: Bearer $EMAILSD_KEY"' : ""}`;
+  write("curl", `curl '${url}'${sessionStorage.getItem(KEY) ? ' -H "Authorization: Bearer $EMAILSD_KEY"' : ""}`);
 }
 
 function showResult(result) {
@@ -255,15 +241,15 @@ function showResult(result) {
 }
 
 const PHASES = ["queued", "submitting", "processing", "fetching"];
-
-// Returns the card of a lookup in flight, and functions that take its progress and end it.
+// Returns the card of a lookup in flight, and the function that takes its progress.
 function progressOf(domain, stop) {
   const text = el("p", "Sending the request");
   const bar = el("progress", { max: 1, value: 0, "aria-label": `Progress of ${domain}` });
   const steps = PHASES.map((phase) => el("li", phase));
-  const result = card(domain, text, bar, el("div.between", el("ol.steps", ...steps), button("Stop waiting", stop)));
+  const result = el("article.card", el("h3", { tabindex: -1 }, domain), text, bar, el("div.between", el("ol.steps", ...steps), button("Stop waiting", stop)));
   let began, now, whole;
   const draw = () => {
+    if (!result.isConnected) clearInterval(timer);
     if (!whole) return;
     const seconds = (Date.now() - began) / 1000;
     text.textContent = `${PHASES[now]}, ${duration(seconds)} of about ${duration(whole)}${now ? "" : "; nothing is paid yet"}`;
@@ -278,64 +264,55 @@ function progressOf(domain, stop) {
     expected = whole = Math.max(1, progress.expected_s);
     draw();
   };
-  return { result, update, end: () => clearInterval(timer) };
+  return { result, update };
 }
 
-const FREE = "Look up again, for free";
 const STOPPED = "What has been submitted continues, and its result will be free. What was still queued is dropped, and costs nothing.";
-
-// Returns a card with an explanation and buttons for a free and a paid lookup, where they have a text.
-function choiceCard(title, text, free, paid, id) {
-  speak(title);
-  return card(title, el("p", text), el("p.actions", free ? button(free, () => lookUp()) : "", paid ? button(paid, () => lookUp(true), "primary") : ""), facts(id && `request ${id}`));
-}
-
-const failedCard = (problem, isPaid) => problemCard(problem, problem.retryable ? button(FREE, () => lookUp()) : "",
-  problem.retryable && isPaid ? button("Start paid lookup: at most 1 credit", () => lookUp(true)) : "");
+const free = (query) => button("Look up again, for free", () => lookUp(query));
+const paid = (query, price) => button(`Start paid lookup: ${price}`, () => lookUp(query, true), "primary");
 
 function resultCard(line, id) {
   const { domain, company_name: company, emails, count: n, truncated, outcome, charged, fetched_at: fetched, expires_at: expires } = line;
-  const age = since(expires), price = { yes: "1 credit", no: "free" }[charged] ?? `charged: ${charged}`;
+  const age = since(expires), price = { yes: "1 credit", no: "free" }[charged] ?? charged;
   speak(`${domain}: ${count(n, "mailbox", "mailboxes")}.`);
   return el("article.card", el("div.between", el("div", el("h3", { tabindex: -1 }, domain), el("p.muted", company)), el("p.badge", el("b", outcome), `, ${price}`)),
     n ? el("ul.mailboxes", ...emails.map(({ email, status }) => el("li", el("span.address", email), el("span.muted.small", status)))) : el("p.empty", "No shared mailboxes were found. This is a result too: it is stored."),
     truncated ? el("p", "The upstream has more; these are the first 1,000.") : "",
     el("div.actions", n ? button("Copy addresses", (event) => copy(emails.map(({ email }) => email).join("\n"), event)) : "",
-      el("details", el("summary", "JSON"), el("pre", { tabindex: 0 }, JSON.stringify(line, null, 2)))),
+      el("details", el("summary", "JSON"), el("pre", JSON.stringify(line, null, 2)))),
     facts(`fetched ${duration(since(fetched))} ago, ${age < 0 ? `fresh for ${duration(-age)}` : `expired ${duration(age)} ago`}`, `request ${id}`));
 }
 
-// Returns the card with the result of the question.
-async function request(isPaid, progress, signal) {
-  const query = question();
-  query.set("format", "sse");
-  if (!isPaid) query.set("cached", 1);
+// Returns the card with the result of a question.
+async function request(query, isPaid, update, signal) {
+  const domain = query.get("domain");
+  const failed = (problem) => problemCard(problem, ...(problem.retryable ? [free(query), isPaid ? paid(query, "at most 1 credit") : ""] : []));
   try {
-    const response = await call(`emails?${query}`, { signal });
+    const response = await call(`emails?${query}&format=sse${isPaid ? "" : "&cached=1"}`, { signal });
     const id = response.headers.get("X-Request-Id");
     for await (const data of events(response))
-      if (data.phase) progress.update(data);
-      else return data.problem ? failedCard({ ...data.problem, request_id: id }, isPaid) : resultCard(data, id);
-    throw new Problem(NO_CONNECTION);
+      if (data.phase) update(data);
+      else return data.problem ? failed({ ...data.problem, request_id: id }) : resultCard(data, id);
+    return failed(NO_CONNECTION);
   } catch (error) {
     const problem = problemOf(error);
-    if (!problem) return choiceCard(`Stopped waiting for ${asked}`, STOPPED, FREE);
-    if (isPaid || problem.code !== "not-cached") return failedCard(problem, isPaid);
-    return choiceCard(`${asked} is not known yet`, "Nothing was spent. A paid lookup asks the upstream. Its result is stored, and free from then on.", "",
-      `Start paid lookup: 1 credit, ${expected ? `about ${duration(expected)}` : "less than a minute"}`, problem.request_id);
+    if (!problem) return problemCard({ kind: "note", title: `Stopped waiting for ${domain}`, detail: STOPPED }, free(query));
+    if (isPaid || problem.code !== "not-cached") return failed(problem);
+    return problemCard({ kind: "note", title: `${domain} is not known yet`, request_id: problem.request_id,
+      detail: "Nothing was spent. A paid lookup asks the upstream. Its result is stored, and free from then on." },
+    paid(query, `1 credit, ${expected ? `about ${duration(expected)}` : "less than a minute"}`));
   }
 }
 
-// Looks the question up. Only a paid lookup can spend anything.
-async function lookUp(isPaid = false) {
+// Looks a question up. Only a paid lookup can spend anything.
+async function lookUp(query = question(), isPaid = false) {
   waiting?.abort();
   const mine = (waiting = new AbortController());
-  asked = $("domain").value.trim();
-  const progress = progressOf(asked, () => mine.abort());
-  if (isPaid) showResult(progress.result);
+  asked = query.get("domain");
+  const { result: progress, update } = progressOf(asked, () => mine.abort());
+  if (isPaid) showResult(progress);
   $("result").setAttribute("aria-busy", "true");
-  const result = await request(isPaid, progress, mine.signal);
-  progress.end();
+  const result = await request(query, isPaid, update, mine.signal);
   if (waiting !== mine) return; // another lookup has begun
   waiting = null;
   $("result").removeAttribute("aria-busy");
@@ -356,7 +333,6 @@ on("copy-curl", "click", (event) => copy($("curl").textContent, event));
 
 let rows = []; // the line of each entry, by its index; a result is never replaced
 let checked = null; // the text whose price is shown
-let isFileCsv = false;
 let page = 0;
 let run = null; // the list in flight
 
@@ -367,10 +343,10 @@ const isOpen = (line) => line.status >= 503 || line.status === 409 || codeOf(lin
 const KINDS = { all: () => true, found: (line) => line.count > 0, none: (line) => line.count === 0, failed: (line) => line.problem && !isOpen(line) };
 const sum = (test) => rows.filter(test).length;
 
-function isCsv(text) {
-  const first = text.slice(0, text.search(/\n|$/));
-  return /(^\ufeff?|,)\s*"?domain"?\s*(,|$)/i.test(first) || (isFileCsv && /[,;\t]/.test(first));
-}
+const showFault = (problem) => $("list-fault").replaceChildren(problem ? problemCard(problem) : "");
+
+// Whether the first line names columns. If commas do not separate them, the server says so.
+const isCsv = (text) => /^\ufeff?(.*[,;\t])?\s*"?domain"?\s*([,;\t\r\n]|$)/i.test(text);
 
 // Returns the entries as text, without blank lines, comments and the names of columns.
 function entriesOf(text) {
@@ -381,7 +357,7 @@ function entriesOf(text) {
 function showList() {
   const text = $("list").value, entries = entriesOf(text);
   const repeated = entries.length - new Set(entries.map((entry) => entry.toLowerCase())).size;
-  $("counted").textContent = entries.length ? count(entries.length, isCsv(text) ? "row" : "line") + (repeated ? `, ${format(repeated)} repeated` : "") : "";
+  write("counted", entries.length ? count(entries.length, isCsv(text) ? "row" : "line") + (repeated ? `, ${format(repeated)} repeated` : "") : "");
   $("check").disabled = !entries.length || run !== null;
   $("list").readOnly = $("file").disabled = run !== null;
   $("price").hidden = !run?.isPaid && checked !== text;
@@ -393,12 +369,11 @@ async function useFile(file) {
   if (!file || run) return;
   try {
     $("list").value = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
-    isFileCsv = /\.csv$/i.test(file.name);
-    $("list-fault").replaceChildren();
+    showFault();
     showList();
-    speak(`${file.name}: ${$("counted").textContent}`);
+    speak($("counted").textContent);
   } catch {
-    $("list-fault").replaceChildren(problemCard({ title: `${file.name} is not UTF-8 text`, detail: "In a spreadsheet, save it as CSV UTF-8." }));
+    showFault({ title: `${file.name} is not UTF-8 text`, detail: "In a spreadsheet, save it as CSV UTF-8." });
   }
 }
 
@@ -434,7 +409,7 @@ function showTable() {
   $("results").hidden = !rows.length;
   $("no-rows").hidden = lines.length > 0;
   $("pager").hidden = lines.length <= PAGE_ROWS;
-  $("page-text").textContent = `${format(from + 1)} to ${format(to)} of ${format(lines.length)}`;
+  write("page-text", `${format(from + 1)} to ${format(to)} of ${format(lines.length)}`);
   $("previous").disabled = page === 0;
   $("next").disabled = to === lines.length;
 }
@@ -442,7 +417,6 @@ function showTable() {
 function turnPage(step) {
   page += step;
   showTable();
-  $("scroll").scrollIntoView();
   $("scroll").focus();
 }
 
@@ -479,8 +453,8 @@ function showPrice(title) {
   const invalid = sum((line) => line.outcome === "rejected" && !isOpen(line));
   const figures = [[rows.length - unknown - repeated - invalid, "known"], [unknown, "not known"], [repeated, "repeated"], [invalid, "not valid"]];
   $("figures").replaceChildren(...figures.filter(([n], i) => n || i < 2).map(([n, word]) => el("div", el("dt", word), el("dd", format(n)))));
-  $("price-title").textContent = title ?? (unknown ? `This list costs at most ${count(unknown, "credit")}` : "Everything is known: this list costs nothing");
-  $("start").textContent = `Look up ${format(unknown)}`;
+  write("price-title", title ?? (unknown ? `This list costs at most ${count(unknown, "credit")}` : "Everything is known: this list costs nothing"));
+  write("start", `Look up ${format(unknown)}`);
   $("limit").value = unknown;
   showList();
   speak($("price-title").textContent);
@@ -490,7 +464,7 @@ function showPrice(title) {
 function showRun() {
   const done = run.open - sum(isOpen), seconds = (Date.now() - run.began) / 1000;
   const left = done > 20 && done < run.open ? `, about ${duration((run.open - done) * seconds / done)} left` : "";
-  $("run-text").textContent = `${format(done)} of ${format(run.open)}, ${format(sum(KINDS.failed))} failed, ${duration(seconds)}${left}`;
+  write("run-text", `${format(done)} of ${format(run.open)}, ${format(sum(KINDS.failed) - run.failed)} failed, ${duration(seconds)}${left}`);
   $("run-bar").value = done / run.open;
   speak($("run-text").textContent, true);
 }
@@ -503,12 +477,12 @@ async function tick(mine) {
   if (Date.now() - mine.heard < STALL_MS) return;
   mine.heard = Date.now();
   const why = await readChecks().then(reasons, () => "");
-  $("run-note").textContent = why && `The list waits. ${why}`;
+  write("run-note", why && `The list waits. ${why}`);
 }
 
 function take(line) {
   run.heard = Date.now();
-  $("run-note").textContent = "";
+  write("run-note", "");
   if (!rows[line.index] || isOpen(rows[line.index])) rows[line.index] = line;
 }
 
@@ -517,9 +491,9 @@ function take(line) {
 async function send(limit) {
   const controller = new AbortController(), text = $("list").value, isPaid = limit !== undefined;
   if (!isPaid) [rows, checked] = [[], null];
-  const mine = (run = { isPaid, abort: () => controller.abort(), began: Date.now(), heard: Date.now(), open: sum(isOpen) });
+  const mine = (run = { isPaid, abort: () => controller.abort(), began: Date.now(), heard: Date.now(), open: sum(isOpen), failed: sum(KINDS.failed) });
   const timer = setInterval(() => tick(mine), DRAW_MS);
-  $("list-fault").replaceChildren();
+  showFault();
   showList();
   try {
     const query = new URLSearchParams({ format: "ndjson", [isPaid ? "max_credits" : "cached"]: limit ?? 1 });
@@ -540,9 +514,9 @@ async function send(limit) {
 async function check() {
   const problem = await send();
   if (!usage) return;
-  if (problem === null) checked = $("list").value;
-  if (problem === null) showPrice();
-  else $("list-fault").replaceChildren(problemCard(problem ?? { title: "Stopped", detail: "" }));
+  if (problem !== null) return showFault(problem ?? { title: "Stopped" });
+  checked = $("list").value;
+  showPrice();
 }
 
 async function start() {
@@ -551,15 +525,12 @@ async function start() {
   const problem = await sent;
   if (!usage) return;
   const title = problem === null ? "Finished" : problem ? "Interrupted" : "Stopped";
-  if (problem !== null) $("list-fault").replaceChildren(problemCard({ title, ...problem, detail: `${problem?.detail ?? ""} ${STOPPED} Nothing is paid twice.` }));
+  if (problem !== null) showFault({ title, ...problem, detail: `${problem?.detail ?? ""} ${STOPPED} Nothing is paid twice.` });
   showPrice(`${title}: ${format(open - sum(isOpen))} of ${format(open)} looked up, ${count(sum((line) => line.charged === "yes"), "credit")} spent`);
   refreshUsage();
 }
 
-on("list", "input", () => {
-  isFileCsv &&= $("list").value !== "";
-  showList();
-});
+on("list", "input", showList);
 on("file", "change", async ({ target }) => {
   await useFile(target.files[0]);
   target.value = "";
@@ -600,7 +571,7 @@ function reasons({ checks: { store = "usable", paused, upstream = "ok", budget =
     paused && "The operator has paused paid lookups.",
     upstream !== "ok" && UPSTREAM[upstream],
     budget !== "ok" && "The server's credits are used up until 00:00 UTC.",
-    usage?.remaining === 0 && "Your lookups are used up until 00:00 UTC.",
+    budget === "ok" && usage?.remaining === 0 && "Your lookups are used up until 00:00 UTC.",
   ].filter(Boolean).join(" ");
 }
 
@@ -613,7 +584,7 @@ async function readMetrics() {
   return new Map([...text.matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]));
 }
 
-// Each has a name, a value, a note, whether something is wrong, and the share that is used up.
+// Name, value, note, whether something is wrong, and the share that is used up.
 function tilesOf({ checks }, metrics) {
   const outcome = (word) => metrics.get(`emailsd_cache_outcomes_total{outcome="${word}"}`);
   const balance = metrics.get("emailsd_upstream_balance_credits");
@@ -625,7 +596,7 @@ function tilesOf({ checks }, metrics) {
     ["Paused", paused ? "yes" : "no", "", paused],
     ["Queue", format(checks.queue), "lookups wait for a submit"],
     ["In flight", format(checks.lookups), `lookups, ${count(checks.submits, "submit")}`],
-    usage && ["Yours", format(usage.lookups) + (usage.quota === null ? "" : ` of ${format(usage.quota)}`), "lookups paid today", usage.remaining === 0],
+    usage && ["Your lookups", format(usage.lookups) + (usage.quota === null ? "" : ` of ${format(usage.quota)}`), "paid today", usage.remaining === 0],
     metrics.size && ["Hits", format(outcome("hit") + outcome("stale")), `${count(outcome("miss"), "miss", "misses")} since the start`],
   ].filter(Boolean);
 }
@@ -647,8 +618,8 @@ async function readServer() {
   else if (why) showVerdict("warn", "Ready, without paid lookups", `${why} Known results are served.`);
   else showVerdict("good", "Ready", "Known results are served, and lookups are accepted.");
   $("tiles").replaceChildren(...tilesOf(state, metrics).map(tile));
-  $("build").textContent = `emailsd ${build.version}, revision ${build.revision}, Public Suffix List ${build.public_suffix_list}`;
-  $("server-time").textContent = `Updated ${new Date().toLocaleTimeString()}`;
+  write("build", `emailsd ${build.version}, revision ${build.revision}, Public Suffix List ${build.public_suffix_list}`);
+  write("server-time", `Updated ${new Date().toLocaleTimeString()}`);
 }
 
 let isReading = false;
