@@ -227,8 +227,9 @@ system: all ## system tests: the real binary against the simulator
 scripts: all ## check layers, wrappers, functions, words; compare code with openapi.yaml and documents
 	@tests/scripts/run_checks.sh
 
-docs: all ## write the option tables of docs/configuration.md
+docs: all ## write the option tables of docs/configuration.md, and the API reference
 	@$(PYTHON) tests/scripts/make_configuration.py
+	@$(PYTHON) docs/make_reference.py
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests

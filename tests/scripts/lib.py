@@ -8,15 +8,19 @@ import sys
 import tempfile
 
 
-def places(check, files):
-    """Writes `files` (name: text) into a temporary tree; returns the places of the faults that `check`
-    finds."""
+def faults(check, files):
+    """Writes `files` (name: text) into a temporary tree; returns the faults that `check` finds."""
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         for name, text in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
-        return {fault.split(":")[0] for fault in check(root)}
+        return check(root)
+
+
+def places(check, files):
+    """Returns the places of the faults that `check` finds in such a tree."""
+    return {fault.split(":")[0] for fault in faults(check, files)}
 
 
 def expect(check, files, guilty):
@@ -33,6 +37,6 @@ def main(check, self_test):
     if "--self-test" in sys.argv:
         self_test()
         return
-    faults = check(pathlib.Path("."))
-    print("\n".join(faults), end="\n" if faults else "")
-    sys.exit(1 if faults else 0)
+    found = check(pathlib.Path("."))
+    print("\n".join(found), end="\n" if found else "")
+    sys.exit(1 if found else 0)

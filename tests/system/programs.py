@@ -215,14 +215,14 @@ class Daemon(Program):
 
     def request(self, method, target, headers=None, body=None):
         """Sends one request on a new connection, with Python's own client. Fails if openapi.yaml does not have
-        the status of the response."""
+        the status and the error code of the response."""
         connection = http.client.HTTPConnection(*self.address, timeout=PATIENCE_S)
         try:
             connection.request(method, target, body, headers or {})
             answer = connection.getresponse()
-            contract.check(method, target, answer.status)
-            return Response(f"HTTP/{answer.version / 10}", answer.status, answer.getheaders(),
-                            answer.read())
+            response = Response(f"HTTP/{answer.version / 10}", answer.status, answer.getheaders(), answer.read())
+            contract.check(method, target, response)
+            return response
         finally:
             connection.close()
 

@@ -200,7 +200,7 @@ def test_rate_limit_does_not_count_public_endpoints(testbed, sim, keys):
     daemon = start(testbed, sim, keys)
     fast = keys.bearer("fast")
     assert daemon.get("/usage", fast).status == 200
-    assert [daemon.get(path, fast).status for path in OPEN for _ in range(3)] == [200] * 15
+    assert {daemon.get(path, fast).status for path in OPEN for _ in range(3)} == {200}
     eventually(lambda: daemon.get("/usage", fast).status == 200)
 
 

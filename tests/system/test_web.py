@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """test_web.py - tests how the web page, the reference and their files are served."""
 import re
+import shutil
+import subprocess
 
 import pytest
 from client_keys import start
-from programs import ROOT
+from programs import PATIENCE_S, ROOT
 
 WEB = ROOT / "server" / "web"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
@@ -130,3 +132,25 @@ def test_page_and_reference_have_the_same_colours():
     for page, reference in zip(colours_of("page.css"), colours_of("docs.css")):
         its_own = {value for value in reference if value not in page}
         assert reference and not its_own
+
+
+# ---- the reference ----
+
+TEXT_BROWSERS = [["w3m", "-dump", "-cols", "80"], ["lynx", "-dump", "-width=80", "-nolist"]]
+
+
+@pytest.mark.parametrize("command", TEXT_BROWSERS, ids=[command[0] for command in TEXT_BROWSERS])
+def test_reference_is_readable_in_a_text_browser(shared, command):
+    if not shutil.which(command[0]):
+        pytest.skip(f"no {command[0]} on this machine")
+    text = subprocess.run([*command, f"{shared.urls[0]}/docs"], capture_output=True, text=True, check=True,
+                          timeout=PATIENCE_S).stdout
+    for part in ("API reference", "GET /emails", "curl 'http://127.0.0.1:8080/emails?domain=milvali.com'",
+                 "quota-exceeded", "What to do"):
+        assert part in text
+
+
+def test_problem_page_leads_to_the_reference(shared):
+    page = shared.get("/problems/quota-exceeded").body.decode()
+    anchor = page.split("/docs#")[1].split()[0]
+    assert f'id="{anchor}"' in shared.get("/docs").body.decode()

@@ -15,10 +15,11 @@ static void write_page(const struct err_row *row, struct buf *out)
         [CHARGED_MAYBE] = "Credits may have been spent.",
     };
 
-    buf_addf(out, "%s\n\n%s.\n\nHTTP status %d. %s %s\n", row->code, row->title, row->status,
+    buf_addf(out, "%s\n\n%s.\n\nHTTP status %d. %s %s\n\nCause and remedy: /docs#code-%s\n",
+             row->code, row->title, row->status,
              row->retryable ? "The same request may succeed later; honor Retry-After."
                             : "The same request will fail again.",
-             charged[row->charged]);
+             charged[row->charged], row->code);
 }
 
 void problem_page(struct request *request)
