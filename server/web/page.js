@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 // page.js - the web page of emailsd: one lookup, a list, the state of the server.
 //
-// Only the two buttons that name a price spend credits; all other requests have cached=1. Text enters
-// the document as text nodes only, because Trusted Types forbid everything else. The key stays in
-// sessionStorage and travels in a header. An EventSource cannot send it, so fetch reads the streams.
+// Only the two buttons that name a price spend credits; other requests have cached=1. Text becomes text
+// nodes, because Trusted Types forbid everything else. The key stays in sessionStorage and travels in a
+// header. An EventSource cannot send it, so fetch reads the streams.
 //
 // Long because a page without a build step has one module.
 
-const KEY = "emailsd-key";
-const PAGE_ROWS = 500;
+const KEY = "emailsd-key", PAGE_ROWS = 500;
 const SPEAK_EVERY_MS = 10000, REFRESH_MS = 5000, STALL_MS = 8000, DRAW_MS = 200;
 
 const $ = (id) => document.getElementById(id);
@@ -40,7 +39,7 @@ function el(kind, ...parts) {
 const button = (text, click, style = "") => el("button", { type: "button", class: style, click }, text);
 const facts = (...all) => el("p.muted.small.facts", ...all.filter(Boolean).map((fact) => el("span", fact)));
 
-// ---- what a screen reader says; where the focus is ----
+// ---- screen readers and focus ----
 
 let spoken = 0;
 
@@ -50,14 +49,14 @@ function speak(text, isProgress = false) {
   write("status", text);
 }
 
-// Moves the focus into `place`, unless the user works elsewhere.
+// Moves the focus into `place`, unless the user works somewhere else.
 function moveFocus(place, ...from) {
   const active = document.activeElement;
   if (active === document.body || !active.checkVisibility() || [place, ...from].some((part) => part.contains(active)))
     place.querySelector("[tabindex]").focus();
 }
 
-// Works over http from another machine too, where navigator.clipboard does not exist.
+// Not all pages over http have navigator.clipboard.
 function copy(text, { target }) {
   const area = el("textarea.unseen", text), label = target.textContent;
   target.after(area);
@@ -74,17 +73,11 @@ function copy(text, { target }) {
 
 const NO_CONNECTION = { title: "No connection to emailsd", detail: `${location.host} does not respond.`, retryable: true };
 
-// Returns what went wrong, or undefined if the user has stopped it.
+// Returns the problem of an error, or undefined if the user has stopped the request.
 function problemOf(error) {
   if (error.name === "AbortError") return undefined;
   if (error instanceof TypeError) return NO_CONNECTION;
   return error.body ?? { title: "Error in the page", detail: String(error) };
-}
-
-async function readProblem(response) {
-  const body = await response.json().catch(() => ({}));
-  const { status, headers } = response;
-  return { title: `HTTP status ${status}`, detail: "A proxy may have sent this response.", ...body, status, wait: headers.get("Retry-After") };
 }
 
 // Sends a request with the key. Unless `accepts` takes the response, throws an error with its problem
@@ -94,8 +87,9 @@ async function call(path, options = {}, accepts = (response) => response.ok) {
   const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
   const response = await fetch(path, { ...options, headers, cache: "no-store" });
   if (accepts(response)) return response;
-  if (response.status === 401) askForKey(key ? "The server does not know this key." : "");
-  throw Object.assign(new Error(path), { body: await readProblem(response) });
+  const { status } = response, problem = await response.json().catch(() => ({ title: `HTTP status ${status}`, detail: "A proxy may have sent it." }));
+  if (status === 401) askForKey(key ? "The server does not know this key." : "");
+  throw Object.assign(new Error(path), { body: { ...problem, status, wait: response.headers.get("Retry-After") } });
 }
 
 const readJson = async (path, accepts) => (await call(path, {}, accepts)).json();
@@ -117,7 +111,7 @@ async function* events(response) {
   for await (const line of lines(response)) if (line.startsWith("data: ")) yield JSON.parse(line.slice(6));
 }
 
-const codeLink = (code) => (/^[a-z-]+$/.test(code) ? el("a", { href: `problems/${code}` }, code) : code);
+const codeLink = (code) => el("a", { href: `problems/${code}` }, code);
 
 function problemCard({ title, detail, code, charged, request_id: id, wait, kind = "problem" }, ...actions) {
   speak(`${title}. ${detail ?? ""}`);
@@ -234,10 +228,8 @@ function showCurl() {
 }
 
 function showResult(result) {
-  const wasHere = $("result").contains(document.activeElement);
   $("result").replaceChildren(result);
-  if (wasHere) result.querySelector("[tabindex]").focus();
-  else moveFocus($("result"), $("question"));
+  moveFocus($("result"), $("question"));
 }
 
 const PHASES = ["queued", "submitting", "processing", "fetching"];
@@ -276,7 +268,7 @@ function resultCard(line, id) {
   const age = since(expires), price = { yes: "1 credit", no: "free" }[charged] ?? charged;
   speak(`${domain}: ${count(n, "mailbox", "mailboxes")}.`);
   return el("article.card", el("div.between", el("div", el("h3", { tabindex: -1 }, domain), el("p.muted", company)), el("p.badge", el("b", outcome), `, ${price}`)),
-    n ? el("ul.mailboxes", ...emails.map(({ email, status }) => el("li", el("span.address", email), el("span.muted.small", status)))) : el("p.empty", "No shared mailboxes were found. This is a result too: it is stored."),
+    n ? el("ul.mailboxes", ...emails.map(({ email, status }) => el("li", el("span.address", email), el("span.muted.small", status)))) : el("p.empty", "No shared mailboxes were found. This result is stored too."),
     truncated ? el("p", "The upstream has more; these are the first 1,000.") : "",
     el("div.actions", n ? button("Copy addresses", (event) => copy(emails.map(({ email }) => email).join("\n"), event)) : "",
       el("details", el("summary", "JSON"), el("pre", JSON.stringify(line, null, 2)))),
@@ -383,7 +375,7 @@ function mailboxes({ emails, problem }) {
   if (problem) return el("td.muted", problem.detail || problem.title);
   if (!emails.length) return el("td.muted", "none");
   const more = emails.length - 4;
-  return el("td", ...emails.slice(0, 4).map(({ email }) => el("div.address", email)), more > 0 ? el("div.muted", `and ${format(more)} more`) : "");
+  return el("td", ...emails.slice(0, 4).map(({ email }) => el("div.address", email)), el("div.muted", more > 0 ? `and ${format(more)} more` : ""));
 }
 
 function rowOf(line) {
@@ -429,16 +421,12 @@ function cell(value = "") {
 
 const COLUMNS = "index,input,tracking_id,domain,company_name,email,email_status,status,code,outcome,charged".split(",");
 
-function csvOf(lines) {
-  const table = lines.flatMap((line) => (line.count ? line.emails : [{}]).map(({ email, status }) => {
+function download() {
+  const table = chosen().flatMap((line) => (line.count ? line.emails : [{}]).map(({ email, status }) => {
     const row = { ...line, email, email_status: status, code: codeOf(line) };
     return COLUMNS.map((name) => cell(row[name]));
   }));
-  return [COLUMNS, ...table].map((row) => `${row.join(",")}\r\n`).join("");
-}
-
-function download() {
-  const url = URL.createObjectURL(new Blob([csvOf(chosen())], { type: "text/csv" }));
+  const url = URL.createObjectURL(new Blob([COLUMNS, ...table].map((row) => `${row.join(",")}\r\n`), { type: "text/csv" }));
   el("a", { href: url, download: "emails.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
@@ -463,8 +451,7 @@ function showPrice(title) {
 
 function showRun() {
   const done = run.open - sum(isOpen), seconds = (Date.now() - run.began) / 1000;
-  const left = done > 20 && done < run.open ? `, about ${duration((run.open - done) * seconds / done)} left` : "";
-  write("run-text", `${format(done)} of ${format(run.open)}, ${format(sum(KINDS.failed) - run.failed)} failed, ${duration(seconds)}${left}`);
+  write("run-text", `${format(done)} of ${format(run.open)}, ${format(sum(KINDS.failed) - run.failed)} failed, ${duration(seconds)}`);
   $("run-bar").value = done / run.open;
   speak($("run-text").textContent, true);
 }
@@ -594,8 +581,8 @@ function tilesOf({ checks }, metrics) {
     ["Upstream", upstream, balance === undefined ? "" : `balance ${count(balance, "credit")}`, upstream !== "ok"],
     ["Budget", format(spent) + (limit ? ` of ${format(limit)}` : ""), "credits spent today", checks.budget !== "ok", limit && spent / limit],
     ["Paused", paused ? "yes" : "no", "", paused],
-    ["Queue", format(checks.queue), "lookups wait for a submit"],
-    ["In flight", format(checks.lookups), `lookups, ${count(checks.submits, "submit")}`],
+    ["Queue", format(checks.queue), "lookups wait"],
+    ["In flight", format(checks.lookups), `lookups in ${count(checks.submits, "submit")}`],
     usage && ["Your lookups", format(usage.lookups) + (usage.quota === null ? "" : ` of ${format(usage.quota)}`), "paid today", usage.remaining === 0],
     metrics.size && ["Hits", format(outcome("hit") + outcome("stale")), `${count(outcome("miss"), "miss", "misses")} since the start`],
   ].filter(Boolean);

@@ -23,12 +23,12 @@ def test_server_tab_shows_the_state(browse, testbed, sim):
     shown = tiles(page)
     assert shown["Store"] == ["usable"] and shown["Upstream"] == ["ok"] and shown["Paused"] == ["no"]
     assert shown["Budget"] == ["1 of 500", "credits spent today"]
-    assert shown["Queue"] == ["0", "lookups wait for a submit"]
-    assert shown["In flight"] == ["0", "lookups, 0 submits"]
+    assert shown["Queue"] == ["0", "lookups wait"]
+    assert shown["In flight"] == ["0", "lookups in 0 submits"]
     version = daemon.get("/version").json()
     assert f"emailsd {version['version']}, revision {version['revision']}" in page.text("#build")
     page.sees("1 miss since the start")
-    assert tiles(page)["Hits"][0] == "1" and tiles(page)["Yours"] == ["1", "lookups paid today"]
+    assert tiles(page)["Hits"][0] == "1" and tiles(page)["Your lookups"] == ["1", "lookups paid today"]
 
 
 def test_server_tab_says_why_nothing_is_paid_for(browse, testbed, sim):
@@ -77,7 +77,7 @@ def test_server_tab_needs_no_key(browse, testbed, sim, keys):
     keys.add("reports")
     page = browse(client_keys.start(testbed, sim, keys), "#server")
     page.sees("lookups are accepted")
-    assert "Yours" not in tiles(page)
+    assert "Your lookups" not in tiles(page)
     page.click("header nav a[href='#many']")
     page.sees("This server needs a key")
 
