@@ -23,6 +23,7 @@ def test_generated_client_compiles_and_works(daemon, tmp_path, name):
     npm.link(tmp_path)
     generator, *arguments = GENERATORS[name]
     npm.run(npm.program(generator), *arguments, cwd=tmp_path)
-    npm.run(npm.program("tsc"), "--strict", "--target", "es2022", "--module", "nodenext", "--types", "node", f"{name}.ts", cwd=tmp_path)
+    npm.run(npm.program("tsc"), "--strict", "--skipLibCheck", "--target", "es2022", "--module", "nodenext",
+            "--types", "node", f"{name}.ts", cwd=tmp_path)
     shown = npm.run("node", f"{name}.js", daemon.urls[0], cwd=tmp_path)
     assert shown.splitlines() == ["info@milvali.com", "support@milvali.com", "0 hit ", "1 looked-up 17"]
