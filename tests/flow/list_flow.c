@@ -226,6 +226,13 @@ void list_close(struct list_reader *reader)
     reader->is_pulling = false;
 }
 
+void list_finish(struct list_reader *reader, int64_t max_ms, size_t n_ok)
+{
+    list_read_all(reader, max_ms);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), n_ok);
+    list_free(reader);
+}
+
 enum err list_cancel(const char *id, const char *account)
 {
     struct bulk_cancel_call cancel = {.call.run = bulk_cancel};

@@ -64,6 +64,10 @@ void list_read(struct list_reader *reader);
 /* Reads to the end; fails after `max_ms`. */
 void list_read_all(struct list_reader *reader, int64_t max_ms);
 
+/* Reads to the end, as list_read_all(), expects a result for each of `n_ok` entries, and frees the
+ * reader. */
+void list_finish(struct list_reader *reader, int64_t max_ms, size_t n_ok);
+
 void list_close(struct list_reader *reader);
 enum err list_cancel(const char *id, const char *account);
 

@@ -21,6 +21,19 @@ static void pause(bool paused)
     flow_settle();
 }
 
+/* Expects that each entry has a result or this error, some of them the error, and that the list
+ * paid for all but `n_others` of what was paid for. Frees the reader. */
+static void expect_ended_with(struct list_reader *reader, enum err err, size_t n_others)
+{
+    size_t n = list_errors(reader, err);
+
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, reader->n_entries);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_YES) + n_others,
+                      fake_upstream_ledger(flow.upstream));
+    list_free(reader);
+}
+
 /* Returns what the list waits for now. */
 static enum err waiting_for(const struct list_reader *reader)
 {
@@ -64,9 +77,7 @@ TEST(list_says_that_the_upstream_asks_to_slow_down)
     pause(true);
     ck_assert_int_eq(waiting_for(reader), ERR_PAUSED);
     pause(false);
-    list_read_all(reader, HOUR_MS);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK), 5);
-    list_free(reader);
+    list_finish(reader, HOUR_MS, 5);
 }
 
 TEST(list_with_a_key_that_is_rejected_does_not_wait)
@@ -102,10 +113,8 @@ TEST(list_waits_for_the_end_of_a_pause)
     pause(false);
     flow_advance(16000); /* the next attempt */
     ck_assert_int_eq(waiting_for(reader), ERR_OK);
-    list_read_all(reader, HOUR_MS);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK), 1500);
+    list_finish(reader, HOUR_MS, 1500);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 1500);
-    list_free(reader);
 }
 
 TEST(known_results_do_not_wait_for_the_end_of_a_pause)
@@ -143,11 +152,7 @@ TEST(pause_of_2_hours_ends_the_entries_after_one)
     flow_advance(2 * MINUTE_MS);
     list_read(reader);
     ck_assert(reader->is_over);
-    size_t n = list_errors(reader, ERR_PAUSED);
-    ck_assert_uint_gt(n, 0);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
-    ck_assert_uint_eq(list_charged(reader, CHARGED_YES) + 10, fake_upstream_ledger(flow.upstream));
-    list_free(reader);
+    expect_ended_with(reader, ERR_PAUSED, 10);
 }
 
 TEST(pause_ends_an_entry_that_may_have_an_older_result)
@@ -252,11 +257,7 @@ TEST(store_that_is_away_for_2_hours_ends_the_entries_after_one)
     weak_store_fail_all(flow.store, true);
     flow_advance(62 * MINUTE_MS);
     list_read_all(reader, 1000);
-    size_t n = list_errors(reader, ERR_STORAGE_UNAVAILABLE);
-    ck_assert_uint_gt(n, 0);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
-    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), fake_upstream_ledger(flow.upstream));
-    list_free(reader);
+    expect_ended_with(reader, ERR_STORAGE_UNAVAILABLE, 0);
 }
 
 /* ---- the drain ---- */
@@ -272,11 +273,7 @@ TEST(drain_ends_what_was_not_submitted)
     ck_assert_int_eq(late->open.err, ERR_DRAINING);
     list_free(late);
     list_read_all(reader, 3 * MINUTE_MS);
-    size_t n = list_errors(reader, ERR_DRAINING);
-    ck_assert_uint_gt(n, 0);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK) + n, 1500);
-    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), fake_upstream_ledger(flow.upstream));
-    list_free(reader);
+    expect_ended_with(reader, ERR_DRAINING, 0);
 }
 
 TEST(drain_without_time_ends_each_entry)

@@ -205,9 +205,7 @@ TEST(result_before_all_readers_is_not_held)
     inbox_run_all(flow.inbox);
     other->returns = 0;
     list_free(other);
-    list_read_all(reader, HOUR_MS); /* the others from the cache */
-    ck_assert_uint_eq(list_errors(reader, ERR_OK), 700);
-    list_free(reader);
+    list_finish(reader, HOUR_MS, 700); /* the others from the cache */
 }
 
 /* ---- one iteration ---- */

@@ -26,10 +26,8 @@ TEST(reader_that_stalls_stops_the_spending)
     ck_assert_uint_eq(reader->n, BULK_PULL_MAX);
     flow_advance(HOUR_MS);
     ck_assert_uint_eq(ledger(), spent);
-    list_read_all(reader, 2 * HOUR_MS);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK), 3000);
+    list_finish(reader, 2 * HOUR_MS, 3000);
     ck_assert_uint_eq(ledger(), 3000);
-    list_free(reader);
 }
 
 TEST(reader_that_stalls_does_not_stop_an_async_list)
@@ -40,9 +38,7 @@ TEST(reader_that_stalls_does_not_stop_an_async_list)
     struct list_reader *reader = list_open(list);
     flow_advance(2 * HOUR_MS);
     ck_assert_uint_eq(ledger(), 2500);
-    list_read_all(reader, 1000);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK), 2500); /* from the cache */
-    list_free(reader);
+    list_finish(reader, 1000, 2500); /* from the cache */
 }
 
 TEST(async_list_continues_without_a_reader)
@@ -130,9 +126,7 @@ TEST(second_reader_gets_the_results_from_the_store)
     other = list_find(reader->open.progress.id, "client");
     list_free(reader);
     other->pull.order = BULK_AS_LISTED;
-    list_read_all(other, 1000);
-    ck_assert_uint_eq(list_errors(other, ERR_OK), 300);
-    list_free(other);
+    list_finish(other, 1000, 300);
 }
 
 TEST(read_of_the_store_that_hangs_ends_after_5_seconds)
@@ -256,9 +250,7 @@ TEST(reader_that_promises_leaves_a_list_that_continues)
     flow_advance(HOUR_MS / 2);
     reader = list_find(id, "client");
     ck_assert_int_eq(reader->open.progress.state, BULK_ENDED);
-    list_read_all(reader, 1000);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK), 100);
-    list_free(reader);
+    list_finish(reader, 1000, 100);
 }
 
 TEST(pull_for_progress_returns_at_most_once_a_second)
@@ -296,9 +288,7 @@ TEST(reader_continues_after_what_it_has_read)
     flow_advance(HOUR_MS / 2);
     reader = list_continue(broken, n); /* without those that were still open */
     ck_assert_uint_eq(reader->n, n);
-    list_read_all(reader, 1000);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK), 1000);
-    list_free(reader);
+    list_finish(reader, 1000, 1000);
     list_free(broken);
 }
 

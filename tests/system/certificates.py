@@ -29,6 +29,11 @@ def openssl(*words):
     assert done.returncode == 0, done.stderr
 
 
+def listen_flags(cert, key):
+    """Returns the options of a daemon that serves HTTPS with these files."""
+    return ["--tls-cert", str(cert), "--tls-key", str(key)]
+
+
 def asn1_time(days):
     """Returns the time in that many days, as openssl reads it."""
     return (datetime.now(timezone.utc) + timedelta(days=days)).strftime("%Y%m%d%H%M%SZ")

@@ -19,6 +19,7 @@ pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys", "li
 
 import report  # noqa: E402 - after the line that makes asserts speak
 from browser import Page  # noqa: E402
+from certificates import Authority  # noqa: E402
 from client_keys import Keys  # noqa: E402
 from postgres import Postgres, Store  # noqa: E402
 from programs import Testbed  # noqa: E402
@@ -55,6 +56,12 @@ def sim(testbed):
 def daemon(testbed, sim):
     """A daemon that uses the upstream of this test."""
     return testbed.daemon(sim)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A certificate authority for the tests of a module."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")

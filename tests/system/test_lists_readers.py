@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from certificates import Authority
+from certificates import Authority, listen_flags
 from lists import (ListStream, body_of, by_index, charged, check_lines, codes, domains, lines_of, outcomes, paid, results_of,
                    send, stream)
 from waiting import PATIENCE_S, eventually
@@ -74,8 +74,7 @@ def connection_to(testbed, sim, scheme):
         daemon = testbed.daemon(sim)
         return daemon, lambda: socket.create_connection(daemon.address, PATIENCE_S)
     authority = Authority(testbed.directory)
-    cert, key = authority.sign("server")
-    daemon = testbed.daemon(sim, "--tls-cert", str(cert), "--tls-key", str(key))
+    daemon = testbed.daemon(sim, *listen_flags(*authority.sign("server")))
     return daemon, lambda: authority.context().wrap_socket(socket.create_connection(daemon.address, PATIENCE_S),
                                                            server_hostname="localhost")
 

@@ -55,7 +55,9 @@ def kill_at(daemon, sim, domain, n_lines):
 
 def test_list_of_ten_thousand_survives_two_stops_and_a_kill(testbed, sim, store):
     def start():
-        return testbed.daemon(sim, *flags_of(store), *FLAGS)
+        daemon = testbed.daemon(sim, *flags_of(store), *FLAGS)
+        daemon.await_store()
+        return daemon
 
     stop_after(start(), sim, 2000)
     assert 1900 <= len(sim.ledger()) < 4500

@@ -13,14 +13,9 @@ import warnings
 
 import pytest
 
-from certificates import Authority, Relay
+from certificates import Authority, Relay, listen_flags
 from programs import KEY_VARIABLE, run_to_end
 from waiting import PATIENCE_S, eventually
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +24,7 @@ def certificate(authority):
 
 
 def start(testbed, sim, certificate, *flags):
-    cert, key = certificate
-    return testbed.daemon(sim, "--tls-cert", str(cert), "--tls-key", str(key), *flags)
+    return testbed.daemon(sim, *listen_flags(*certificate), *flags)
 
 
 def dial(daemon, context, version=None):

@@ -5,21 +5,15 @@ import functools
 import re
 
 import pytest
-from certificates import Authority
+from certificates import listen_flags
 from lists import check_lines, codes, domains, paid, stream
 from streams import Stream
 from waiting import eventually
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def daemon(testbed, sim, authority):
-    cert, key = authority.sign("server")
-    return testbed.daemon(sim, "--tls-cert", str(cert), "--tls-key", str(key))
+    return testbed.daemon(sim, *listen_flags(*authority.sign("server")))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_bulk_line.c - tests a result as a line, as rows, as text and as an event. The test
- * implements the functions of request.h that problem.c calls, so no server is needed. */
+/* test_bulk_line.c - tests a result as a line, as rows, as text and as an event. */
 #include "http/endpoints/bulk_line.h"
 
+#include "bare_request.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/core/problem.h"
@@ -10,29 +10,6 @@
 #include <string.h>
 
 #define FETCHED_MS INT64_C(1790000000000)
-
-/* ---- what problem.c calls for a response; not called here ---- */
-
-const char *request_id(const struct request *request)
-{
-    (void)request;
-    return "";
-}
-
-void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
-                         enum charged charged)
-{
-    (void)request;
-    (void)outcome;
-    (void)lookup_id;
-    (void)charged;
-}
-
-void request_reply(struct request *request, struct reply *reply)
-{
-    (void)request;
-    (void)reply;
-}
 
 /* ---- results ---- */
 

@@ -1,87 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* test_emails_query.c - tests the query of /emails, argument by argument. The test implements
- * the functions of request.h that emails_query.c calls, so no server is needed. */
+/* test_emails_query.c - tests the query of /emails, argument by argument. */
 #include "base/mem.h"
 #include "http/endpoints/emails_query.h"
 
+#include "bare_request.h"
 #include "tests/support/suite.h"
 #include <stdbool.h>
 #include <string.h>
-
-struct request {
-    struct {
-        struct slice name, value;
-    } arguments[4];
-    size_t n;
-};
-
-enum err request_each_argument(const struct request *request, request_argument_fn *each, void *arg)
-{
-    enum err err = ERR_OK;
-
-    for (size_t i = 0; !err && i < request->n; i++)
-        err = each(arg, request->arguments[i].name, request->arguments[i].value);
-    return err;
-}
-
-/* Called only by code that also reads headers. */
-const char *request_header(const struct request *request, const char *name)
-{
-    (void)request;
-    (void)name;
-    return NULL;
-}
-
-const struct limits *request_limits(const struct request *request)
-{
-    (void)request;
-    return NULL;
-}
-
-const struct client *request_client(const struct request *request)
-{
-    (void)request;
-    return NULL;
-}
-
-enum http_method request_method(const struct request *request)
-{
-    (void)request;
-    return HTTP_GET;
-}
-
-const struct denied_domains *request_denied_domains(const struct request *request)
-{
-    (void)request;
-    return NULL;
-}
-
-const char *request_account(struct request *request)
-{
-    (void)request;
-    return "";
-}
-
-const char *request_id(const struct request *request)
-{
-    (void)request;
-    return "";
-}
-
-void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
-                         enum charged charged)
-{
-    (void)request;
-    (void)outcome;
-    (void)lookup_id;
-    (void)charged;
-}
-
-void request_reply(struct request *request, struct reply *reply)
-{
-    (void)request;
-    (void)reply;
-}
 
 static struct slice slice(const char *text)
 {
@@ -131,14 +56,14 @@ static const struct {
 
 LOOP_TEST(query_is_parsed_or_rejected_with_a_reason, rows)
 {
-    struct request request = {.n = 0};
+    struct request request = {.n_arguments = 0};
     struct parameters parameters;
     struct errmsg why = {""};
 
     for (size_t i = 0; i < 3 && rows[_i].names[i]; i++) {
         request.arguments[i].name = slice(rows[_i].names[i]);
         request.arguments[i].value = slice(rows[_i].values[i]);
-        request.n++;
+        request.n_arguments++;
     }
     ck_assert_int_eq(parameters_read(&request, &parameters, &why), rows[_i].err);
     if (rows[_i].why)
@@ -164,7 +89,7 @@ static const struct {
 LOOP_TEST(query_of_a_list_has_no_question_and_may_limit_its_credits, of_lists)
 {
     struct request request = {.arguments = {{slice(of_lists[_i].name), slice(of_lists[_i].value)}},
-                              .n = 1};
+                              .n_arguments = 1};
     struct parameters parameters;
     struct errmsg why = {""};
 
@@ -175,7 +100,7 @@ LOOP_TEST(query_of_a_list_has_no_question_and_may_limit_its_credits, of_lists)
 
 TEST(query_of_one_domain_cannot_limit_its_credits)
 {
-    struct request request = {.arguments = {{slice("max_credits"), slice("1")}}, .n = 1};
+    struct request request = {.arguments = {{slice("max_credits"), slice("1")}}, .n_arguments = 1};
     struct parameters parameters;
     struct errmsg why;
 
@@ -187,7 +112,7 @@ TEST(query_values_reach_their_fields)
     struct request request = {.arguments = {{slice("city"), slice("Bern")},
                                             {slice("domain"), slice("a.com")},
                                             {slice("wait"), slice("30")}},
-                              .n = 3};
+                              .n_arguments = 3};
     struct parameters parameters;
     struct errmsg why;
 
@@ -215,7 +140,7 @@ LOOP_TEST(query_notes_parameters_besides_the_domain, others)
 {
     struct request request = {.arguments = {{slice("domain"), slice("a.com")},
                                             {slice(others[_i].name), slice(others[_i].value)}},
-                              .n = others[_i].name ? 2 : 1};
+                              .n_arguments = others[_i].name ? 2 : 1};
     struct parameters parameters;
     struct errmsg why;
 
@@ -225,7 +150,7 @@ LOOP_TEST(query_notes_parameters_besides_the_domain, others)
 
 TEST(query_name_with_a_nul_is_not_truncated)
 {
-    struct request request = {.arguments = {{{"domain\0x", 8}, slice("a.com")}}, .n = 1};
+    struct request request = {.arguments = {{{"domain\0x", 8}, slice("a.com")}}, .n_arguments = 1};
     struct parameters parameters;
     struct errmsg why;
 

@@ -1,54 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* test_problem.c - tests errors as documents and as pages. The functions below replace
- * request.c, which is not linked. */
+/* test_problem.c - tests errors as documents and as pages. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "http/core/problem.h"
 #include "http/endpoints/endpoints.h"
 
+#include "bare_request.h"
 #include "tests/support/suite.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- a request without a server ---- */
-
-struct request {
-    const char *tail;
-    struct reply reply;
-};
-
-const char *request_id(const struct request *request)
-{
-    (void)request;
-    return "id-1";
-}
-
-void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
-                         enum charged charged)
-{
-    (void)request;
-    (void)outcome;
-    (void)lookup_id;
-    (void)charged;
-}
-
-const char *request_path_tail(const struct request *request)
-{
-    return request->tail;
-}
-
-void request_reply(struct request *request, struct reply *reply)
-{
-    request->reply = *reply;
-}
-
-static const char *header(const struct reply *reply, const char *name)
-{
-    for (size_t i = 0; i < reply->n_headers; i++)
-        if (strcmp(reply->headers[i].name, name) == 0)
-            return reply_value(reply, i);
-    return NULL;
-}
 
 /* ---- documents ---- */
 
@@ -65,9 +25,9 @@ TEST(problem_document_has_the_published_shape)
                      "\"title\":\"Invalid domain\",\"status\":400,"
                      "\"detail\":\"'milvali' has no \\\"suffix\\\"\",\"code\":\"invalid-domain\","
                      "\"retryable\":false,\"charged\":\"no\",\"request_id\":\"id-1\"}\n");
-    ck_assert_str_eq(header(&reply, "Content-Type"), "application/problem+json");
-    ck_assert_str_eq(header(&reply, "Cache-Control"), "no-store");
-    ck_assert_ptr_null(header(&reply, "Retry-After"));
+    ck_assert_str_eq(header_of(&reply, "Content-Type"), "application/problem+json");
+    ck_assert_str_eq(header_of(&reply, "Cache-Control"), "no-store");
+    ck_assert_ptr_null(header_of(&reply, "Retry-After"));
     free(reply.owned_body);
 }
 
@@ -77,7 +37,7 @@ TEST(problem_without_detail_has_its_title)
 
     problem_send(&request, ERR_NOT_FOUND, NULL);
     ck_assert_ptr_nonnull(strstr(request.reply.owned_body, "\"detail\":\"Not found\""));
-    free(request.reply.owned_body);
+    request_done(&request);
 }
 
 TEST(problem_charged_of_the_case_overrides_the_table)
@@ -110,7 +70,7 @@ LOOP_TEST(problem_503_and_given_value_set_retry_after, retries)
 
     problem.retry_after_s = retries[_i].given_s;
     problem_reply(&request, &problem, &reply);
-    ck_assert_pstr_eq(header(&reply, "Retry-After"), retries[_i].header);
+    ck_assert_pstr_eq(header_of(&reply, "Retry-After"), retries[_i].header);
     free(reply.owned_body);
 }
 
@@ -126,7 +86,7 @@ TEST(problem_with_long_detail_is_a_complete_document)
     ck_assert_int_eq(json_parse(request.reply.body.data, request.reply.body.len, &doc), ERR_OK);
     ck_assert_str_eq(json_get_string(doc, "code"), "internal");
     json_free(doc);
-    free(request.reply.owned_body);
+    request_done(&request);
 }
 
 TEST(problem_of_internal_error_is_exposed_as_internal)
@@ -136,7 +96,7 @@ TEST(problem_of_internal_error_is_exposed_as_internal)
     problem_send(&request, ERR_SYSTEM, NULL);
     ck_assert_int_eq(request.reply.status, 500);
     ck_assert_ptr_nonnull(strstr(request.reply.owned_body, "\"code\":\"internal\""));
-    free(request.reply.owned_body);
+    request_done(&request);
 }
 
 /* ---- every row ---- */
@@ -162,7 +122,7 @@ LOOP_TEST(problem_document_of_every_row_reads_back, all)
     ck_assert_str_eq(json_get_string(doc, "charged"), charged_word(row->charged));
     ck_assert_str_eq(json_get_string(doc, "request_id"), "id-1");
     json_free(doc);
-    free(request.reply.owned_body);
+    request_done(&request);
 }
 
 LOOP_TEST(problem_every_row_has_its_page, all)
@@ -172,10 +132,10 @@ LOOP_TEST(problem_every_row_has_its_page, all)
 
     problem_page(&request);
     ck_assert_int_eq(request.reply.status, 200);
-    ck_assert_str_eq(header(&request.reply, "Content-Type"), "text/plain; charset=utf-8");
+    ck_assert_str_eq(header_of(&request.reply, "Content-Type"), "text/plain; charset=utf-8");
     ck_assert_ptr_nonnull(strstr(request.reply.owned_body, row->code));
     ck_assert_ptr_nonnull(strstr(request.reply.owned_body, row->title));
-    free(request.reply.owned_body);
+    request_done(&request);
 }
 
 RANGE_TEST(problem_unknown_code_has_no_page, 0, 5)
@@ -185,5 +145,5 @@ RANGE_TEST(problem_unknown_code_has_no_page, 0, 5)
 
     problem_page(&request);
     ck_assert_int_eq(request.reply.status, 404);
-    free(request.reply.owned_body);
+    request_done(&request);
 }

@@ -1,71 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* test_result_reply.c - tests the headers that tell caches how long a result may be used, and what
- * a response says about the time of a lookup. The test implements the functions of request.h that
- * result_reply.c calls, so no server is needed. */
+ * a response says about the time of a lookup. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/endpoints/result_reply.h"
 
+#include "bare_request.h"
 #include "tests/support/suite.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DAY_MS INT64_C(86400000)
-
-/* ---- a request without a server ---- */
-
-struct request {
-    struct clock clock;
-    int status;
-    char cache_control[64], age[32], timing[128];
-    char body[512];
-};
-
-const struct clock *request_clock(const struct request *request)
-{
-    return &request->clock;
-}
-
-const char *request_header(const struct request *request, const char *name)
-{
-    (void)request;
-    (void)name;
-    return NULL;
-}
-
-const char *request_id(const struct request *request)
-{
-    (void)request;
-    return "id-1";
-}
-
-void request_set_outcome(struct request *request, const char *outcome, const char *lookup_id,
-                         enum charged charged)
-{
-    (void)request;
-    (void)outcome;
-    (void)lookup_id;
-    (void)charged;
-}
-
-void request_reply(struct request *request, struct reply *reply)
-{
-    request->status = reply->status;
-    for (size_t i = 0; i < reply->n_headers; i++) {
-        const char *name = reply->headers[i].name;
-        if (strcmp(name, "Cache-Control") == 0)
-            snprintf(request->cache_control, sizeof request->cache_control, "%s",
-                     reply_value(reply, i));
-        else if (strcmp(name, "Age") == 0)
-            snprintf(request->age, sizeof request->age, "%s", reply_value(reply, i));
-        else if (strcmp(name, "Server-Timing") == 0)
-            snprintf(request->timing, sizeof request->timing, "%s", reply_value(reply, i));
-    }
-    snprintf(request->body, sizeof request->body, "%.*s", (int)reply->body.len, reply->body.data);
-    result_unref(reply->keeper);
-    free(reply->owned_body);
-}
 
 /* ---- freshness ---- */
 
@@ -103,9 +49,10 @@ LOOP_TEST(result_lifetime_does_not_shrink_with_its_age, ages)
     struct request request = {.clock = clock_fake(fetched_ms + ages[_i].age_ms)};
 
     answer_result(&request, result, RESULT_JSON, &(struct answer_notes){0});
-    ck_assert_int_eq(request.status, 200);
-    ck_assert_str_eq(request.cache_control, "private, max-age=2592000");
-    ck_assert_str_eq(request.age, ages[_i].age);
+    ck_assert_int_eq(request.reply.status, 200);
+    ck_assert_str_eq(header_of(&request.reply, "Cache-Control"), "private, max-age=2592000");
+    ck_assert_str_eq(header_of(&request.reply, "Age"), ages[_i].age);
+    request_done(&request);
     result_unref(result);
 }
 
@@ -123,10 +70,12 @@ TEST(response_that_waited_says_where_the_time_went)
     struct request found = {.clock = clock_fake(DAY_MS)}, failed = found;
 
     answer_result(&found, result, RESULT_CSV, &notes);
-    ck_assert_str_eq(found.timing, server_timing);
+    ck_assert_str_eq(header_of(&found.reply, "Server-Timing"), server_timing);
     answer_problem(&failed, &problem, &notes);
-    ck_assert_int_eq(failed.status, 502);
-    ck_assert_str_eq(failed.timing, server_timing);
+    ck_assert_int_eq(failed.reply.status, 502);
+    ck_assert_str_eq(header_of(&failed.reply, "Server-Timing"), server_timing);
+    request_done(&found);
+    request_done(&failed);
     result_unref(result);
 }
 
@@ -136,7 +85,8 @@ TEST(response_without_a_lookup_has_no_timing)
     struct request request = {.clock = clock_fake(DAY_MS)};
 
     answer_result(&request, result, RESULT_JSON, &(struct answer_notes){0});
-    ck_assert_str_eq(request.timing, "");
+    ck_assert_ptr_null(header_of(&request.reply, "Server-Timing"));
+    request_done(&request);
     result_unref(result);
 }
 
@@ -147,9 +97,10 @@ TEST(progress_has_the_timing_of_the_phases_so_far)
     struct request request = {.clock = clock_fake(DAY_MS)};
 
     answer_progress(&request, &progress, 22, &(struct answer_notes){0});
-    ck_assert_int_eq(request.status, 202);
-    ck_assert_str_eq(request.body,
+    ck_assert_int_eq(request.reply.status, 202);
+    ck_assert_str_eq(request.reply.owned_body,
                      "{\"id\":\"0123\",\"domain\":\"milvali.com\",\"phase\":\"processing\","
                      "\"elapsed_s\":26.4,\"expected_s\":48,\"timing\":{\"queue_ms\":100,"
                      "\"submit_ms\":26000,\"upstream_ms\":312}}\n");
+    request_done(&request);
 }

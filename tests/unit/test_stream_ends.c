@@ -3,21 +3,7 @@
  * open: clients that leave or close one half; heartbeats; streams that break. */
 #include "base/clock.h"
 #include "base/metrics.h"
-#include "stream_fixture.h"
-#include "tests/support/suite.h"
-
-static struct listener *listener;
-static int fd = -1;
-static struct raw_answer answer;
-
-/* More than the socket buffers hold. */
-static char much[32 << 20];
-
-static void start_and_connect(const struct listener_options *options)
-{
-    listener = start_with(options);
-    fd = connect_to(listener);
-}
+#include "stream_clients.h"
 
 /* Starts with heartbeats after `heartbeat_ms`, and probes of half-closed clients after
  * `interim_ms`. */
@@ -29,26 +15,6 @@ static void start_with_pauses(int64_t heartbeat_ms, int64_t interim_ms)
     options.interim_ms = interim_ms;
     start_and_connect(&options);
 }
-
-static void start_patiently(void)
-{
-    const struct listener_options options = patient_options();
-
-    start_and_connect(&options);
-}
-
-static void setup(void)
-{
-    memset(much, '\n', sizeof much);
-}
-
-static void teardown(void)
-{
-    close(fd);
-    stop(listener);
-}
-
-FIXTURE(setup, teardown);
 
 static void leave(void)
 {
@@ -63,8 +29,6 @@ static void reset_connection(void)
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     leave();
 }
-
-static const char *const requests[] = {GET_STREAM, GET_STREAM_10};
 
 /* ---- a client that leaves ---- */
 

@@ -2,45 +2,9 @@
 /* test_stream_stalls.c - tests streams whose clients do not read, or read slowly: how far a stream
  * is ahead of them, how long they may take, also in a drain, and an upload that takes its time. */
 #include "base/clock.h"
-#include "stream_fixture.h"
-#include "tests/support/suite.h"
+#include "stream_clients.h"
 
 #include <poll.h>
-
-static struct listener *listener;
-static int fd = -1;
-static struct raw_answer answer;
-
-/* More than the socket buffers hold. */
-static char much[32 << 20];
-
-static void start_and_connect(const struct listener_options *options)
-{
-    listener = start_with(options);
-    fd = connect_to(listener);
-}
-
-static void start_patiently(void)
-{
-    const struct listener_options options = patient_options();
-
-    start_and_connect(&options);
-}
-
-static void setup(void)
-{
-    memset(much, '\n', sizeof much);
-}
-
-static void teardown(void)
-{
-    close(fd);
-    stop(listener);
-}
-
-FIXTURE(setup, teardown);
-
-static const char *const requests[] = {GET_STREAM, GET_STREAM_10};
 
 /* Nothing more is written for it, and the worker serves other clients. */
 TEST(stream_whose_client_stalls_is_not_drained)
