@@ -1,30 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""browser.py - a page in Debian's Chromium, driven by playwright-core (tests/browser/driver.mjs).
+"""browser.py - a page in Debian's Chromium, driven by playwright-core (tests/npm/browser.mjs).
 
-A test that needs it is skipped if Node.js, Chromium or the packages are missing; `make browser` installs them,
-and sets BROWSER=required, so that no test is skipped.
+A test that needs it is skipped if Chromium, Node.js or the npm packages are missing. `make browser` installs them.
 """
 import json
-import os
 import re
 import shutil
 import subprocess
 
+import npm
 import pytest
-from programs import PATIENCE_S, ROOT, tied
+from programs import PATIENCE_S, tied
 from waiting import eventually
 
-DRIVER = ROOT / "tests/browser/driver.mjs"
-PACKAGES = ROOT / "build/npm/node_modules"
-PACKAGE_NAMES = ["playwright-core", "axe-core"]
 CHROMIUM = shutil.which("chromium")
-NODE = shutil.which("node")
-MISSING = [name for name, is_there in [("node", NODE), ("chromium", CHROMIUM),
-                                       *((f"npm package {name}", (PACKAGES / name).exists()) for name in PACKAGE_NAMES)]
-           if not is_there]
 
-needs_browser = pytest.mark.skipif(MISSING and os.environ.get("BROWSER") != "required",
-                                   reason=f"missing: {', '.join(MISSING)}; `make browser` installs it")
+needs_browser = pytest.mark.skipif(not CHROMIUM or not npm.is_installed(),
+                                   reason="needs Chromium and npm packages: run `make browser`")
 
 
 def camel(name):
@@ -39,7 +31,7 @@ class Page:
         self.log, self.url = log, url
         with open(log, "wb") as stderr:
             self.process = subprocess.Popen(
-                tied([NODE, DRIVER, PACKAGES.parent, CHROMIUM, PATIENCE_S * 1000, json.dumps(options)]),
+                tied(["node", npm.FOLDER / "browser.mjs", CHROMIUM, PATIENCE_S * 1000, json.dumps(options)]),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
         self.goto(f"{url}/{path}")
 

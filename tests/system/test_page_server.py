@@ -28,7 +28,7 @@ def test_server_tab_shows_the_state(browse, testbed, sim):
     version = daemon.get("/version").json()
     assert f"emailsd {version['version']}, revision {version['revision']}" in page.text("#build")
     page.sees("1 miss since the start")
-    assert tiles(page)["Hits"][0] == "1" and tiles(page)["Your lookups"] == ["1", "lookups paid today"]
+    assert tiles(page)["Hits"][0] == "1" and tiles(page)["Your lookups"] == ["1", "paid today"]
 
 
 def test_server_tab_says_why_nothing_is_paid_for(browse, testbed, sim):

@@ -1,29 +1,32 @@
 // SPDX-License-Identifier: MIT
-// driver.mjs - Chromium for the tests of the web page, controlled by tests/system/browser.py.
+// browser.mjs - Chromium for the tests of the web page, controlled by tests/system/browser.py.
 //
 // Reads calls from stdin and writes their results to stdout, one JSON object per line:
 //   {"object":"page","method":"click","args":["#check"]} -> {"result":null} or {"error":"..."}
 // Objects are those of playwright (page, keyboard, context, clock), and some of this file; `watch` has
-// what the page did. The packages are in the folder that the first argument names. Ends with its stdin.
+// what the page did. Ends with its stdin.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
-import { readFileSync } from "node:fs";
+import { chromium } from "playwright-core";
 
-const [folder, chromium, timeoutMs, options] = process.argv.slice(2);
-const require = createRequire(`${folder}/`);
-const { chromium: launcher } = require("playwright-core");
+const [program, timeoutMs, options] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 // The response to a request that is not a success is logged by the browser itself.
 const isStatus = (text) => /^Failed to load resource: (the server responded with a status of|net::ERR_)/.test(text);
 
-const browser = await launcher.launch({ executablePath: chromium, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
+// Not a handle of the page.
+const isData = (value) => Object(value) !== value || [Array, Object].includes(value.constructor);
+
+const browser = await chromium.launch({ executablePath: program, args: process.getuid() === 0 ? ["--no-sandbox"] : [] });
 const context = await browser.newContext(JSON.parse(options));
 context.setDefaultTimeout(Number(timeoutMs));
 await context.addInitScript(() => {
   document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
     console.error(`violation of ${violatedDirective}: ${blockedURI}`));
 });
-await context.addInitScript(readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
+await context.addInitScript(axe);
 
 const seen = { faults: [], requests: [], dialogs: [], downloads: [] };
 const page = await context.newPage();
@@ -53,7 +56,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   let reply;
   try {
     const result = await objects[object][method](...args);
-    reply = { result: ["string", "number", "boolean"].includes(typeof result) || Array.isArray(result) || result?.constructor === Object ? result : null };
+    reply = { result: isData(result) ? result ?? null : null };
   } catch (error) {
     reply = { error: String(error) };
   }
