@@ -501,7 +501,7 @@ async function send(limit) {
 async function check() {
   const problem = await send();
   if (!usage) return;
-  if (problem !== null) return showFault(problem ?? { title: "Stopped" });
+  if (problem !== null) return showFault(problem);
   checked = $("list").value;
   showPrice();
 }
@@ -512,7 +512,8 @@ async function start() {
   const problem = await sent;
   if (!usage) return;
   const title = problem === null ? "Finished" : problem ? "Interrupted" : "Stopped";
-  if (problem !== null) showFault({ title, ...problem, detail: `${problem?.detail ?? ""} ${STOPPED} Nothing is paid twice.` });
+  if (problem !== null) showFault({ kind: "note", title: "Nothing is paid twice", detail: STOPPED });
+  if (problem) showFault({ ...problem, detail: `${problem.detail} ${STOPPED}` });
   showPrice(`${title}: ${format(open - sum(isOpen))} of ${format(open)} looked up, ${count(sum((line) => line.charged === "yes"), "credit")} spent`);
   refreshUsage();
 }

@@ -104,6 +104,15 @@ def test_lookup_sends_company_and_place(page, sim):
     assert [(task["company_name"], task["country"]) for task in sim.ledger()] == [("Milvali Group", "Italy")]
 
 
+def test_paid_lookup_is_the_one_whose_price_was_named(page, sim):
+    ask(page, "milvali.com")
+    page.sees("milvali.com is not known yet")
+    page.fill("#domain", "other.com")
+    page.click(PAID)
+    see_result(page, "info@milvali.com")
+    assert [task["domain"] for task in sim.ledger()] == ["milvali.com"]
+
+
 def test_empty_result_is_a_result(page):
     ask(page, "empty.com")
     page.click(PAID)

@@ -7,6 +7,7 @@ import io
 import pytest
 from browser import needs_browser
 from lists import body_of, domains, paid, send
+from programs import run_to_end
 from waiting import eventually
 
 pytestmark = needs_browser
@@ -143,12 +144,15 @@ def test_server_killed_during_a_list_is_reported(many, sim, daemon):
 
 
 def test_list_that_waits_says_why(many, sim, daemon):
+    store = f"sqlite:{daemon.log.with_suffix('.db')}"
     check(many, "a.com")
-    sim.fault("submit", "status", times=-1, status=401, after_creating=False)
-    assert daemon.lookup("b.com").status == 502
+    assert run_to_end("pause", "--store", store).returncode == 0
+    eventually(lambda: daemon.get("/readyz?verbose").json()["checks"]["paused"])
     many.click("#start")
-    many.sees("looked up,", "#price-title")
-    assert "upstream-auth" in column(many, 3)[0]
+    many.sees("The list waits. The operator has paused paid lookups.", "#running")
+    assert sim.ledger() == []
+    assert run_to_end("resume", "--store", store).returncode == 0
+    many.sees("Finished: 1 of 1 looked up, 1 credit spent")
 
 
 def test_leaving_during_a_list_requires_a_confirmation(many, sim):

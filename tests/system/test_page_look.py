@@ -118,6 +118,10 @@ def test_page_without_connection_is_accessible(page, daemon):
     check_look(page, "denied")
 
 
+def test_reference_is_accessible(browse, daemon):
+    check_look(browse(daemon, "docs"), "docs")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_without_javascript_is_accessible(browse, daemon, scheme):
     page = browse(daemon, javaScriptEnabled=False, colorScheme=scheme, viewport=PHONE)
