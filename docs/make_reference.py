@@ -149,7 +149,8 @@ class Writer:
         values = schema.get("enum", [])
         if values:
             meaning += f"<p>One of {', '.join(self.code(str(value)) for value in values)}.</p>"
-        return [f"<code>{html.escape(name)}</code> <small>{facts}</small>", meaning]
+        shown = re.sub(r"([._])", r"\1<wbr>", html.escape(name))
+        return [f"<code>{shown}</code> <small>{facts}</small>", meaning]
 
     def members(self, schema, prefix=""):
         """Yields the rows of a table of members; those of nested objects follow their object."""

@@ -477,7 +477,8 @@ function take(line) {
 // user has stopped it, or a problem.
 async function send(limit) {
   const controller = new AbortController(), text = $("list").value, isPaid = limit !== undefined;
-  if (!isPaid) [rows, checked] = [[], null];
+  if (isPaid) write("price-title", "Looking up");
+  else [rows, checked] = [[], null];
   const mine = (run = { isPaid, abort: () => controller.abort(), began: Date.now(), heard: Date.now(), open: sum(isOpen), failed: sum(KINDS.failed) });
   const timer = setInterval(() => tick(mine), DRAW_MS);
   showFault();

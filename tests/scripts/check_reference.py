@@ -20,7 +20,7 @@ import make_reference  # noqa: E402 - from the folder above
 class Page(html.parser.HTMLParser):
     """The ids and local links of a page, and the elements that are open."""
 
-    EMPTY = {"meta", "link", "br", "img"}
+    EMPTY = {"meta", "link", "br", "wbr", "img"}
 
     def __init__(self, text):
         super().__init__()
@@ -161,7 +161,7 @@ def self_test():
     page = make_reference.make_page(SMALL_API, SMALL_ERRORS)
     tree = {make_reference.API: SMALL_API, make_reference.ERRORS: SMALL_ERRORS, make_reference.PAGE: page}
     lib.expect(check, tree, [])
-    for part in ("&lt;small&gt;", "Busy &lt;now&gt;", '<a href="#code-busy"><code>busy</code></a>', "a[].b",
+    for part in ("&lt;small&gt;", "Busy &lt;now&gt;", '<a href="#code-busy"><code>busy</code></a>', "a[].<wbr>b",
                  "<li><strong>one</strong> &amp; ", "http://127.0.0.1:80/a/ID"):
         if part not in page:
             sys.exit(f"check_reference: self-test: the page lacks {part}")

@@ -4,7 +4,9 @@ import re
 import shutil
 import subprocess
 
+import contract
 import pytest
+import yaml
 from client_keys import start
 from programs import PATIENCE_S, ROOT
 
@@ -150,7 +152,9 @@ def test_reference_is_readable_in_a_text_browser(shared, command):
         assert part in text
 
 
-def test_problem_page_leads_to_the_reference(shared):
-    page = shared.get("/problems/quota-exceeded").body.decode()
-    anchor = page.split("/docs#")[1].split()[0]
-    assert f'id="{anchor}"' in shared.get("/docs").body.decode()
+def test_problem_pages_lead_to_the_reference(shared):
+    api = yaml.load(contract.OPENAPI.read_text("utf-8"), yaml.CSafeLoader)
+    reference = shared.get("/docs").body.decode()
+    for code in api["components"]["schemas"]["Code"]["enum"]:
+        anchor = shared.get(f"/problems/{code}").body.decode().split("/docs#")[1].split()[0]
+        assert f'id="{anchor}"' in reference
