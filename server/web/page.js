@@ -87,7 +87,8 @@ async function call(path, options = {}, accepts = (response) => response.ok) {
   const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
   const response = await fetch(path, { ...options, headers, cache: "no-store" });
   if (accepts(response)) return response;
-  const { status } = response, problem = await response.json().catch(() => ({ title: `HTTP status ${status}`, detail: "A proxy may have sent it." }));
+  const { status } = response,
+    problem = await response.json().catch(() => ({ title: `HTTP status ${status}`, detail: "A proxy may have sent it." }));
   if (status === 401) askForKey(key ? "The server does not know this key." : "");
   throw Object.assign(new Error(path), { body: { ...problem, status, wait: response.headers.get("Retry-After") } });
 }
@@ -116,7 +117,8 @@ const codeLink = (code) => el("a", { href: `problems/${code}` }, code);
 function problemCard({ title, detail, code, charged, request_id: id, wait, kind = "problem" }, ...actions) {
   speak(`${title}. ${detail ?? ""}`);
   return el(`article.card.${kind}`, el("h3", { tabindex: -1 }, title), el("p", detail), el("p.actions", ...actions),
-    facts(code && codeLink(code), charged && charged !== "no" && `charged: ${charged}`, wait && `try again in ${duration(wait)}`, id && `request ${id}`));
+    facts(code && codeLink(code), charged && charged !== "no" && `charged: ${charged}`,
+      wait && `try again in ${duration(wait)}`, id && `request ${id}`));
 }
 
 // ---- access ----
@@ -238,7 +240,8 @@ function progressOf(domain, stop) {
   const text = el("p", "Sending the request");
   const bar = el("progress", { max: 1, value: 0, "aria-label": `Progress of ${domain}` });
   const steps = PHASES.map((phase) => el("li", phase));
-  const result = el("article.card", el("h3", { tabindex: -1 }, domain), text, bar, el("div.between", el("ol.steps", ...steps), button("Stop waiting", stop)));
+  const result = el("article.card", el("h3", { tabindex: -1 }, domain), text, bar,
+    el("div.between", el("ol.steps", ...steps), button("Stop waiting", stop)));
   let began, now, whole;
   const draw = () => {
     if (!result.isConnected) clearInterval(timer);
@@ -267,8 +270,10 @@ function resultCard(line, id) {
   const { domain, company_name: company, emails, count: n, truncated, outcome, charged, fetched_at: fetched, expires_at: expires } = line;
   const age = since(expires), price = { yes: "1 credit", no: "free" }[charged] ?? charged;
   speak(`${domain}: ${count(n, "mailbox", "mailboxes")}.`);
-  return el("article.card", el("div.between", el("div", el("h3", { tabindex: -1 }, domain), el("p.muted", company)), el("p.badge", el("b", outcome), `, ${price}`)),
-    n ? el("ul.mailboxes", ...emails.map(({ email, status }) => el("li", el("span.address", email), el("span.muted.small", status)))) : el("p.empty", "No shared mailboxes were found. This result is stored too."),
+  const items = emails.map(({ email, status }) => el("li", el("span.address", email), el("span.muted.small", status)));
+  return el("article.card",
+    el("div.between", el("div", el("h3", { tabindex: -1 }, domain), el("p.muted", company)), el("p.badge", el("b", outcome), `, ${price}`)),
+    n ? el("ul.mailboxes", ...items) : el("p.empty", "No shared mailboxes were found. This result is stored too."),
     truncated ? el("p", "The upstream has more; these are the first 1,000.") : "",
     el("div.actions", n ? button("Copy addresses", (event) => copy(emails.map(({ email }) => email).join("\n"), event)) : "",
       el("details", el("summary", "JSON"), el("pre", JSON.stringify(line, null, 2)))),
@@ -479,7 +484,8 @@ async function send(limit) {
   const controller = new AbortController(), text = $("list").value, isPaid = limit !== undefined;
   if (isPaid) write("price-title", "Looking up");
   else [rows, checked] = [[], null];
-  const mine = (run = { isPaid, abort: () => controller.abort(), began: Date.now(), heard: Date.now(), open: sum(isOpen), failed: sum(KINDS.failed) });
+  const mine = (run = { isPaid, abort: () => controller.abort(), open: sum(isOpen), failed: sum(KINDS.failed), began: Date.now() });
+  run.heard = run.began;
   const timer = setInterval(() => tick(mine), DRAW_MS);
   showFault();
   showList();
@@ -591,7 +597,8 @@ function tilesOf({ checks }, metrics) {
 }
 
 const tile = ([name, value, note, isBad, share]) =>
-  el(isBad ? "div.bad" : "div", el("dt", name), el("dd", value), el("dd.muted.small", share === undefined ? "" : el("progress", { value: share, max: 1, "aria-label": name }), note));
+  el(isBad ? "div.bad" : "div", el("dt", name), el("dd", value),
+    el("dd.muted.small", share === undefined ? "" : el("progress", { value: share, max: 1, "aria-label": name }), note));
 
 function showVerdict(style, title, text) {
   const verdict = $("verdict");
