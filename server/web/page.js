@@ -508,7 +508,10 @@ async function send(limit) {
 async function check() {
   const problem = await send();
   if (!usage) return;
-  if (problem !== null) return showFault(problem);
+  if (problem) {
+    showFault(problem);
+    return moveFocus($("list-fault"), $("drop"));
+  }
   checked = $("list").value;
   showPrice();
 }

@@ -99,7 +99,8 @@ def test_filters_show_the_rows_of_their_kind(many):
     check(many, "a.com", "b.com", "empty.com", "errored.com", "milvali")
     run(many)
     assert many.texts("#filter span") == ["All 5", "With mailboxes 2", "None 1", "Failed 2"]
-    for name, shown in [("With mailboxes", ["a.com", "b.com"]), ("None", ["empty.com"]), ("Failed", ["errored.com", "milvali"])]:
+    for name, shown in [("With mailboxes", ["a.com", "b.com"]), ("None", ["empty.com"]),
+                        ("Failed", ["errored.com", "milvali"])]:
         many.click(f"#filter >> text={name}")
         assert [cell.split("\n")[0] for cell in column(many, 1)] == shown
 
@@ -168,9 +169,11 @@ def test_leaving_during_a_list_requires_a_confirmation(many, sim):
 
 
 def test_csv_is_that_of_the_server(many, sim, daemon):
-    sim.rule("formula.com", data=[{"email": "=cmd@formula.com", "status": "+1"}, {"email": "a@formula.com", "status": 'a"b,c'}])
-    rows = [{"domain": "a.com", "company_name": "=HYPERLINK(1)", "tracking_id": "-7"}, {"domain": "empty.com"}, {"domain": "formula.com"},
-            {"domain": "errored.com"}, {"domain": "+milvali", "tracking_id": "@x"}, {"domain": "a.com", "company_name": "=HYPERLINK(1)"}]
+    sim.rule("formula.com", data=[{"email": "=cmd@formula.com", "status": "+1"},
+                                  {"email": "a@formula.com", "status": 'a"b,c'}])
+    rows = [{"domain": "a.com", "company_name": "=HYPERLINK(1)", "tracking_id": "-7"}, {"domain": "empty.com"},
+            {"domain": "formula.com"}, {"domain": "errored.com"}, {"domain": "+milvali", "tracking_id": "@x"},
+            {"domain": "a.com", "company_name": "=HYPERLINK(1)"}]
     text = body_of(rows, "csv")
     send(daemon, rows, "csv")
     many.call("files", "choose", "#file", "list.csv", text)
@@ -205,24 +208,27 @@ def test_table_has_pages_of_500_rows(many):
     assert many.text("#page-text") == "501 to 1,000 of 1,001"
 
 
+def drop(page, name, content):
+    """Drops a file; the content is an expression of JavaScript."""
+    page.evaluate("""(() => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([%s], "%s"));
+        for (const kind of ["dragover", "drop"])
+            document.querySelector("#list").dispatchEvent(
+                new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+    })()""" % (content, name))
+
+
 def test_dropped_file_becomes_the_list(many):
-    many.evaluate("""(() => {
-        const data = new DataTransfer();
-        data.items.add(new File(["domain,city\\na.com,Rome\\n"], "list.csv"));
-        for (const name of ["dragover", "drop"])
-            document.querySelector("#list").dispatchEvent(new DragEvent(name, { dataTransfer: data, bubbles: true, cancelable: true }));
-    })()""")
+    drop(many, "list.csv", '"domain,city\\na.com,Rome\\n"')
     many.sees("1 row")
     assert many.input_value("#list") == "domain,city\na.com,Rome\n"
 
 
 def test_file_that_is_not_utf8_is_rejected(many):
-    many.evaluate("""(() => {
-        const data = new DataTransfer();
-        data.items.add(new File([new Uint8Array([0x66, 0xfc])], "list.txt"));
-        document.querySelector("#list").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
-    })()""")
+    drop(many, "list.txt", "new Uint8Array([0x66, 0xfc])")
     many.sees("list.txt is not UTF-8 text")
+    assert many.input_value("#list") == ""
 
 
 def test_rejected_list_shows_the_problem(many):
@@ -230,6 +236,7 @@ def test_rejected_list_shows_the_problem(many):
     many.click("#check")
     many.sees("Invalid request body", "#list-fault")
     many.sees("two columns of one name", "#list-fault")
+    assert many.focus() == "Invalid request body"
     assert not many.is_visible("#price")
 
 
