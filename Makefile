@@ -135,7 +135,7 @@ export CHECK_DIR := $(abspath $(B)/check)
 # Tests mostly wait, so more of them than CPUs run in parallel.
 TEST_JOBS ?= $(shell expr 2 '*' $(JOBS))
 
-.PHONY: all tests deps need-deps check flaky unit flow replay system scripts npm contract docs asan tsan fuzz \
+.PHONY: all tests deps need-deps check flaky unit flow replay system scripts npm contract browser docs asan tsan fuzz \
         fuzz-programs fuzz-minimise cover lint shape format play run \
         fresh objects compilers arm64 docker-check systemd-check bench kill alloc odd seeds seed-defects soak slow install install-daemon install-client uninstall deb reproducible clean help
 
@@ -275,7 +275,7 @@ fuzz-minimise: ## reduce the corpora and the findings of `make fuzz` without los
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=fuzz fuzz-programs
 	@tests/scripts/fuzz.sh minimise $(FUZZ_TABLE)
 
-npm: ## install the npm packages of tests/npm, for lint and contract (Node.js, the npm registry)
+npm: ## install the npm packages of tests/npm, for lint, contract and browser (Node.js, the npm registry)
 	@tests/npm/install.sh
 
 # System tests that need npm packages; `make system` skips them until `make npm` has run.
@@ -283,6 +283,11 @@ NPM_TESTS := test_contract_proxy.py test_contract_clients.py test_mcp_clients.py
 
 contract: deps npm all ## openapi.yaml against the program: a validating proxy, and generated clients
 	@$(PYTHON) -m pytest -q --no-header -rs -p no:cacheprovider -n $(TEST_JOBS) $(NPM_TESTS:%=tests/system/%)
+
+# SCREENSHOTS=docs/screenshots writes the pictures of the documents again.
+browser: deps npm all ## the web page in Chromium, with axe-core: each control, light, dark, phone
+	@tests/scripts/install_deps.sh browser
+	@$(PYTHON) -m pytest -q --no-header -rs -p no:cacheprovider -n $(JOBS) tests/system/test_page*.py
 
 lint: ## layout and static analysis by twelve tools, after a self-test of each tool
 	@tests/scripts/install_deps.sh build test lint

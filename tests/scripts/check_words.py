@@ -19,7 +19,7 @@ import lib
 
 LIST = "tests/scripts/words.txt"
 # Input of tests, generated files, texts of law, and the list itself.
-SKIPPED = ["tests/fuzz/corpus/*", "*.dict", "*.svg", "*/package-lock.json", "LICENSE", "debian/copyright",
+SKIPPED = ["tests/fuzz/corpus/*", "*.dict", "*.svg", "*.png", "*/package-lock.json", "LICENSE", "debian/copyright",
            LIST]
 IN_NAME = r"(?!\w|/\w|\.(?:[ch]|py|sh|md|html|txt|ya?ml)\b)"  # follows a word that is part of a path
 CODE = "\x01"  # stands for each character of code, so that no phrase reaches over it

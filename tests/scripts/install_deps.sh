@@ -11,7 +11,7 @@
 # --add-architecture).
 set -eu
 
-groups="build test lint package boot slow fuzz cover"
+groups="build test lint package boot slow fuzz cover browser"
 
 build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-dev libpsl-dev
     libunistring-dev libssl-dev libsqlite3-dev libpq-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev libgnutls28-dev
@@ -25,6 +25,7 @@ boot="systemd-container debootstrap openssl"
 slow="slowhttptest"
 fuzz="clang libclang-rt-dev"
 cover="gcovr"
+browser="chromium"
 
 # A group together with "build" requires the packages of both.
 self_test() {
@@ -104,6 +105,7 @@ for group in "$@"; do
     test) packages=$test ;;
     fuzz) packages=$fuzz ;;
     cover) packages=$cover ;;
+    browser) packages=$browser ;;
     lint) packages=$lint ;;
     package) packages=$package ;;
     boot) packages=$boot ;;

@@ -15,9 +15,10 @@ import pytest
 # do not inherit a handler of Python.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys", "library")
+pytest.register_assert_rewrite("wire", "waiting", "programs", "client_keys", "library", "browser")
 
 import report  # noqa: E402 - after the line that makes asserts speak
+from browser import Page  # noqa: E402
 from certificates import Authority  # noqa: E402
 from client_keys import Keys  # noqa: E402
 from postgres import Postgres, Store  # noqa: E402
@@ -91,3 +92,27 @@ def module_testbed(tmp_path_factory):
     """Starts programs that end with the last test of the module."""
     with Testbed(tmp_path_factory.mktemp("module")) as running:
         yield running
+
+
+@pytest.fixture
+def browse(tmp_path):
+    """Opens the web page in browsers that end with the test, and checks that no page has done what it may not do."""
+    pages = []
+
+    def start(daemon, path="", **options):
+        pages.append(Page(tmp_path / f"browser{len(pages)}.err", daemon.urls[0], path, **options))
+        return pages[-1]
+
+    yield start
+    try:
+        for page in pages:
+            page.stop()
+    finally:
+        for page in pages:
+            page.end()
+
+
+@pytest.fixture
+def page(browse, daemon):
+    """The web page of the daemon of this test."""
+    return browse(daemon)
