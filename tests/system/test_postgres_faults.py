@@ -152,6 +152,7 @@ def test_callers_keep_waiting_for_a_batch_over_an_outage(testbed, sim, network):
 
 def test_request_keeps_its_deadline_while_the_server_is_silent(testbed, sim, network):
     daemon = testbed.daemon(sim, *network.flags)
+    daemon.await_result("known.com")  # it has started
     network.proxy.freeze(TO_SERVER)
     waiting = daemon.park("milvali.com", wait=1)
     waiting.read().problem(503, "storage-unavailable")
