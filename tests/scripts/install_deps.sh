@@ -17,7 +17,7 @@ build="pkg-config libmicrohttpd-dev libcurl4-openssl-dev libcjson-dev libidn2-de
     libunistring-dev libssl-dev libsqlite3-dev libpq-dev libseccomp-dev libinih-dev uthash-dev libsystemd-dev libgnutls28-dev
     zlib1g-dev publicsuffix ca-certificates"
 test="check python3 python3-pytest python3-pytest-xdist python3-yaml python3-jsonschema python3-requests curl jq strace
-    nginx-light varnish haproxy prometheus bash-completion zsh fish tmux openssl nftables iproute2 faketime devscripts checksec
+    nginx-light varnish haproxy prometheus bash-completion zsh fish tmux w3m openssl nftables iproute2 faketime devscripts checksec
     systemd postgresql pgbouncer"
 lint="clang mandoc clang-format clang-tidy clang-tools cppcheck shellcheck pyflakes3 npm"
 package="debhelper devscripts dpkg-dev fakeroot lintian debootstrap checksec curl"

@@ -89,6 +89,9 @@ FAULTS = {
     "pyflakes": ("tests/bad.py", "import os\n", "'os' imported but unused"),
 }
 
+NPM_TOOLS = {"spectral", "redocly"}
+NPM_TOOLS_INSTALLED = (SCRIPT.parents[1] / "npm/node_modules/.bin/spectral").exists()
+
 
 def lint(tree, files):
     """Returns what lint.sh prints about the tree: {tool: (passed?, its output)}."""
@@ -121,9 +124,11 @@ def main():
         bad = lint(pathlib.Path(folder) / "bad",
                    {**WELL, **{name: (HEAD if name.endswith(".c") else "") + text
                                for name, text, _ in FAULTS.values()}})
-    if set(well) != set(FAULTS):
-        faults.append(f"tools without a planted fault, or the reverse: {set(well) ^ set(FAULTS)}")
-    for tool, (name, _, words) in FAULTS.items():
+    tools = set(FAULTS) if NPM_TOOLS_INSTALLED else set(FAULTS) - NPM_TOOLS
+    if set(well) != tools:
+        faults.append(f"tools without a planted fault, or the reverse: {set(well) ^ tools}")
+    for tool in sorted(tools):
+        name, _, words = FAULTS[tool]
         passed, said = well.get(tool, (False, "it did not run"))
         if not passed:
             faults.append(f"{tool} reports a fault in the correct tree: {said}")

@@ -2,6 +2,8 @@
 """test_contract.py - compares the members of documents and lines with the schemas of openapi.yaml: none is missing,
 none is undocumented, and each has its type.
 """
+import re
+
 import contract
 import pytest
 import yaml
@@ -15,6 +17,21 @@ LIST = b"milvali.com\nmilvali\nwww.milvali.com\nempty.com\n"
 @pytest.fixture(scope="module")
 def schemas():
     return yaml.load(contract.OPENAPI.read_text("utf-8"), yaml.CSafeLoader)["components"]["schemas"]
+
+
+def operations():
+    paths = yaml.load(contract.OPENAPI.read_text("utf-8"), yaml.CSafeLoader)["paths"]
+    return [(method.upper(), path, operation) for path, item in paths.items()
+            for method, operation in item.items() if "responses" in operation]
+
+
+def test_rejection_of_a_malformed_request_is_in_each_operation(daemon):
+    for method, path, operation in operations():
+        connection = daemon.connect()
+        connection.send_get(re.sub("{.*}", "x", path), "Host: another", method=method)
+        assert connection.read(method).status == 400
+        assert "400" in operation["responses"], (method, path)
+        assert "invalid-request" in operation["x-codes"], (method, path)
 
 
 def check(schemas, document, *names):

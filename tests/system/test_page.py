@@ -230,6 +230,15 @@ def test_server_that_does_not_accept_the_host_shows_its_problem(browse, daemon):
     assert page.evaluate("JSON.parse(document.body.innerText).code") == "forbidden"
 
 
+def test_link_of_another_site_opens_the_page(page, daemon):
+    page.goto("about:blank")
+    page.set_content(f'<a href="{daemon.urls[0]}">emailsd</a>')
+    page.click("a")
+    page.wait_for_selector("#lookup-title")
+    page.reload()
+    page.wait_for_selector("#lookup-title")
+
+
 # ---- tabs, keyboard ----
 
 

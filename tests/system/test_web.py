@@ -109,6 +109,42 @@ def test_web_files_without_keys_are_for_this_site_only(shared, headers):
         shared.get(path, headers).problem(403, "forbidden")
 
 
+# What a browser sends when a link of another site opens a page in a tab, or when such a page is reloaded.
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document",
+        "Sec-Fetch-User": "?1", "Referer": "http://wiki.example/"}
+LINKED = [*PAGES, "/problems/forbidden"]
+
+
+@pytest.mark.parametrize("path", LINKED)
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_link_of_another_site_opens_a_page(shared, path, site):
+    answer = shared.get(path, {**LINK, "Sec-Fetch-Site": site})
+    assert (answer.status, answer.body) == (200, shared.get(path).body)
+
+
+@pytest.mark.parametrize("path", LINKED)
+@pytest.mark.parametrize("change", [{"Sec-Fetch-Dest": "iframe"}, {"Sec-Fetch-Dest": "frame"},
+                                    {"Sec-Fetch-Dest": "object"}, {"Sec-Fetch-Dest": "empty"},
+                                    {"Sec-Fetch-Mode": "no-cors"}, {"Sec-Fetch-Mode": "cors"},
+                                    {"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"},
+                                    {"X-Forwarded-For": "192.0.2.7"}])
+def test_other_requests_of_another_site_open_no_page(shared, path, change):
+    shared.get(path, {**LINK, **change}).problem(403, "forbidden")
+
+
+@pytest.mark.parametrize("path", ["/ui/page.js", "/openapi.yaml", "/metrics", "/livez", "/readyz", "/version", "/usage",
+                                  "/emails?domain=milvali.com", "/lookups/0", "/bulks/0", "/nowhere"])
+def test_link_of_another_site_opens_nothing_else(shared, path):
+    shared.get(path, LINK).problem(403, "forbidden")
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS"])
+def test_link_of_another_site_opens_a_page_with_get_only(shared, method):
+    connection = shared.connect()
+    connection.send_get("/", *[f"{name}: {value}" for name, value in LINK.items()], method=method)
+    connection.read().problem(403, "forbidden")
+
+
 def test_web_files_have_their_own_rows_in_the_metrics(testbed, sim):
     daemon = testbed.daemon(sim)
     for path in ("/", "/docs", "/docs", "/ui/page.js", "/ui/page.css", "/ui/icon.svg"):

@@ -333,6 +333,44 @@ TEST(auth_same_site_page_must_match_in_every_header)
     ck_assert(!is_accepted(&anywhere, &presented));
 }
 
+static const struct {
+    const char *headers[5]; /* besides Sec-Fetch-Site */
+    bool here, there;       /* as in pages[], for a route that links of other sites may open */
+} links[] = {
+    {{"Host", "localhost", "Referer", "http://wiki.example/"}, true, true},
+    {{"Host", "emails.internal", "Referer", "http://wiki.example/"}, false, true},
+    {{"Host", "evil.com"}, false, false},
+    {{"Host", "localhost", "Origin", "http://wiki.example"}, false, false},
+    {{"Host", "localhost", "Sec-Fetch-Mode", "no-cors"}, false, false},
+    {{"Host", "localhost", "Sec-Fetch-Mode", ""}, false, false},
+    {{"Host", "localhost", "Sec-Fetch-Dest", "iframe"}, false, false},
+    {{"Host", "localhost", "Sec-Fetch-Dest", "frame"}, false, false},
+    {{"Host", "localhost", "Sec-Fetch-Dest", ""}, false, false},
+};
+
+LOOP_TEST(auth_link_may_open_a_page_in_a_tab, links)
+{
+    struct credentials presented = read(HEADERS("Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode",
+                                                "navigate", "Sec-Fetch-Dest", "document"));
+
+    for (const char *const *header = links[_i].headers; *header; header += 2)
+        auth_header(&presented, slice(header[0]), slice(header[1]));
+    ck_assert(!is_accepted(&here, &presented) && !is_accepted(&anywhere, &presented));
+    same_site_allow_link(&presented.site);
+    ck_assert_int_eq(is_accepted(&here, &presented), links[_i].here);
+    ck_assert_int_eq(is_accepted(&anywhere, &presented), links[_i].there);
+}
+
+/* Older browsers say so little that a link looks like the request of a page. */
+TEST(auth_link_without_fetch_metadata_is_rejected)
+{
+    struct credentials presented =
+        read(HEADERS("Host", "localhost", "Referer", "http://wiki.example/"));
+
+    same_site_allow_link(&presented.site);
+    ck_assert(!is_accepted(&here, &presented) && !is_accepted(&anywhere, &presented));
+}
+
 /* A page of a name that its owner has pointed at this server. */
 TEST(auth_rejects_dns_rebinding)
 {

@@ -151,6 +151,7 @@ const struct route routes[] = {
     {HTTP_POST, "/post", post_it, FOR_ALL, NULL},
     {HTTP_GET, "/items/{}", get_one, FOR_ALL, NULL},
     {HTTP_GET, "/open", get_one, FOR_ALL, NULL},
+    {HTTP_GET, "/linked", get_one, FOR_LINKS, NULL},
     {HTTP_GET, "/closed", get_one, FOR_CLIENTS, NULL},
     {HTTP_DELETE, "/closed", delete_it, FOR_ADMINS, NULL},
     {HTTP_ANY_METHOD, "/any/{}", get_any, FOR_UPSTREAM, &any_body},
@@ -275,6 +276,7 @@ static const struct {
     int status; /* 0 = the endpoint ran */
 } doors[] = {
     {HTTP_GET, "/open", NULL, 0},
+    {HTTP_GET, "/linked", NULL, 0},
     {HTTP_GET, "/closed", NULL, 401},
     {HTTP_HEAD, "/closed", NULL, 401},
     {HTTP_GET, "/closed", &plain_client, 0},
@@ -305,10 +307,8 @@ static const struct {
     const struct client *client;
     int status;
 } early[] = {
-    {"/open", NULL, 0},
-    {"/closed", &plain_client, 503},
-    {"/closed", NULL, 401},
-    {"/nothing", NULL, 404},
+    {"/open", NULL, 0},     {"/linked", NULL, 0},    {"/closed", &plain_client, 503},
+    {"/closed", NULL, 401}, {"/nothing", NULL, 404},
 };
 
 LOOP_TEST(router_serves_only_open_routes_while_the_service_starts, early)

@@ -33,7 +33,19 @@ void same_site_header(struct same_site *site, struct slice name, struct slice va
     } else if (slice_equals_nocase(name, "Sec-Fetch-Site")) {
         if (!slice_equals_nocase(value, "same-origin") && !slice_equals_nocase(value, "none"))
             site->foreign_page = true;
+    } else if (slice_equals_nocase(name, "Sec-Fetch-Mode")) {
+        site->navigates = slice_equals_nocase(value, "navigate");
+    } else if (slice_equals_nocase(name, "Sec-Fetch-Dest")) {
+        site->is_document = slice_equals_nocase(value, "document");
     }
+}
+
+void same_site_allow_link(struct same_site *site)
+{
+    if (!site->navigates || !site->is_document)
+        return;
+    site->foreign_page = false;
+    site->referer = (struct slice){0};
 }
 
 static bool is_our_host(struct slice host, const struct allowed_hosts *listed)

@@ -20,10 +20,15 @@ struct same_site {
     struct slice host;            /* without its port; data NULL = absent */
     struct slice origin, referer; /* hosts named there; "" = no host; NULL = absent */
     bool foreign_page;            /* Sec-Fetch-Site names another site */
+    bool navigates, is_document;  /* to show the response as the page of a tab: not in a frame */
 };
 
 /* Records one header field; call for all of them. */
 void same_site_header(struct same_site *site, struct slice name, struct slice value);
+
+/* For constant pages without data, after the last header: forgets which page a browser comes from,
+ * if it says that a link has opened this one in a tab. Host and Origin still count. */
+void same_site_allow_link(struct same_site *site);
 
 /* Returns NULL, or why a page of another site may have caused the request: a static message for the
  * client, which names the header. `listed` NULL: all listeners are on loopback. */

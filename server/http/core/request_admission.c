@@ -17,8 +17,7 @@
  * limited. */
 static bool is_open(const struct request *request)
 {
-    return request->route &&
-           (request->route->access == FOR_ALL || request->route->access == FOR_UPSTREAM);
+    return request->route && route_is_open(request->route);
 }
 
 /* The upstream has no key, and may come through any proxy. */
@@ -28,6 +27,8 @@ enum err request_identify(struct request *request)
 
     if (request->route && request->route->access == FOR_UPSTREAM)
         return ERR_OK;
+    if (request->route && request->route->access == FOR_LINKS)
+        same_site_allow_link(&request->credentials.site);
     enum err err = auth_identify(worker->clients, &worker->service->auth, &request->credentials,
                                  &request->client);
     if (request->client)

@@ -20,9 +20,7 @@
 
 static size_t *reserved_of(const struct request *request)
 {
-    enum access_to access = request->route->access;
-
-    return &request->worker->body_bytes[access == FOR_ALL || access == FOR_UPSTREAM];
+    return &request->worker->body_bytes[route_is_open(request->route)];
 }
 
 enum err request_body_begin(struct request *request, const struct framing *framing)

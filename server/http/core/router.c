@@ -56,6 +56,11 @@ bool route_match(const char *route_path, const char *path, const char **ret_tail
     return true;
 }
 
+bool route_is_open(const struct route *route)
+{
+    return route->access != FOR_CLIENTS && route->access != FOR_ADMINS;
+}
+
 size_t route_max_body(const struct route *route, const struct service *service)
 {
     return route && route->body ? route->body->max_bytes(service) : 0;
@@ -159,7 +164,7 @@ void router_reject_body(struct request *request, enum err err, const char *detai
 
 static enum err check_access(const struct route *row, const struct client *client)
 {
-    if (row->access == FOR_ALL || row->access == FOR_UPSTREAM)
+    if (route_is_open(row))
         return ERR_OK;
     if (!client)
         return ERR_UNAUTHORIZED;
@@ -189,7 +194,8 @@ bool router_admit(struct request *request)
         router_reject(request, err);
         return false;
     }
-    if (row->access == FOR_ALL || !atomic_load(&request_service(request)->is_starting))
+    if (row->access == FOR_LINKS || row->access == FOR_ALL ||
+        !atomic_load(&request_service(request)->is_starting))
         return true;
     problem_send(request, ERR_STARTING, NULL);
     return false;

@@ -16,6 +16,7 @@
 
 /* The access that a route requires. */
 enum access_to {
+    FOR_LINKS,    /* no key, and links of other sites may lead there: constants without data */
     FOR_ALL,      /* no key; such routes expose nothing about lookups, and need no engine */
     FOR_UPSTREAM, /* no key, from any site; no such route if the service takes no notifications */
     FOR_CLIENTS,  /* any accepted client; see auth.h */
@@ -45,6 +46,9 @@ struct route {
 
 extern const struct route routes[];
 extern const size_t n_routes;
+
+/* Returns whether the route is open to requests without a key. */
+bool route_is_open(const struct route *route);
 
 /* Returns how many bytes of a body the route accepts. `route` NULL = no route matches. */
 size_t route_max_body(const struct route *route, const struct service *service);

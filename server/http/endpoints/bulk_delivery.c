@@ -14,15 +14,14 @@
 #include "http/endpoints/bulk_line.h"
 #include "http/endpoints/bulk_reply.h"
 #include "http/endpoints/engine_call.h"
-#include "http/endpoints/result_reply.h"
+#include "http/endpoints/progress_pace.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define UNREAD_MAX  ((size_t)64 << 10) /* bytes; beyond it, the client does not read */
-#define PROGRESS_MS 1000               /* between two events `progress`, at least */
+#define UNREAD_MAX ((size_t)64 << 10) /* bytes; beyond it, the client does not read */
 
 enum delivery_stage {
     DELIVERY_WAITS,  /* the request is parked: until the bulk is open or, for a document, has ended
@@ -47,8 +46,8 @@ struct bulk_delivery {
     int64_t until_ms;           /* the deadline, monotonic; INT64_MAX = none */
     struct bulk_reader *reader; /* NULL = not open, or closed */
     struct bulk_body body;
-    int64_t called_ms;   /* when the last pull was posted */
-    int64_t progress_ms; /* when the last event `progress` was written */
+    int64_t called_ms;         /* when the last pull was posted */
+    struct progress_pace pace; /* of the events `progress` */
     struct bulk_open_call open;
     struct bulk_pull_call pull;
     size_t n_written; /* results of `pull` */
@@ -104,7 +103,7 @@ static bool is_streamed(const struct bulk_delivery *delivery)
 static int64_t next_until_ms(const struct bulk_delivery *delivery)
 {
     if (delivery->stream && delivery->query.common.format == FORMAT_SSE)
-        return earlier(delivery->until_ms, delivery->progress_ms + PROGRESS_EVERY_MS);
+        return earlier(delivery->until_ms, progress_pace_next_ms(&delivery->pace));
     return is_streamed(delivery) || !delivery->stream ? delivery->until_ms : INT64_MAX;
 }
 
@@ -162,10 +161,11 @@ static void write_progress(struct bulk_delivery *delivery, struct buf *out)
 {
     int64_t now_ms = delivery->clock->now_ms;
 
-    if (delivery->query.common.format != FORMAT_SSE || now_ms - delivery->progress_ms < PROGRESS_MS)
+    if (delivery->query.common.format != FORMAT_SSE ||
+        !progress_pace_is_due(&delivery->pace, now_ms))
         return;
     bulk_body_add_progress(&delivery->pull.progress, out);
-    delivery->progress_ms = now_ms;
+    progress_pace_written(&delivery->pace, now_ms);
 }
 
 static void end_response(struct bulk_delivery *delivery, struct buf *out)
@@ -241,7 +241,7 @@ static void start_response(struct bulk_delivery *delivery, const struct bulk_pro
     struct reply head;
 
     bulk_reply_head(request, &delivery->query, progress, &head);
-    delivery->progress_ms = delivery->clock->now_ms;
+    progress_pace_written(&delivery->pace, delivery->clock->now_ms);
     delivery->stream = stream_start(
         request, &head, bulk_body_heartbeat(delivery->query.common.format), &owner, delivery);
     delivery->stage = DELIVERY_WRITES;
@@ -278,6 +278,7 @@ static void pull_returned(struct engine_call *call)
     struct bulk_delivery *delivery = call->arg;
 
     delivery->is_calling = false;
+    progress_pace_changed(&delivery->pace);
     if (delivery->stage == DELIVERY_WAITS)
         answer_document(delivery);
     else if (delivery->stage == DELIVERY_WRITES)

@@ -21,7 +21,7 @@
 #include "http/endpoints/bulk_reply.h"
 #include "http/endpoints/engine_call.h"
 #include "http/endpoints/mcp_result.h"
-#include "http/endpoints/result_reply.h"
+#include "http/endpoints/progress_pace.h"
 #include "http/protocol/event_stream.h"
 
 #include <assert.h>
@@ -29,7 +29,6 @@
 #include <string.h>
 
 #define WAIT_MAX_MS INT64_C(50000) /* the SDK for TypeScript ends a request after 60 s */
-#define PROGRESS_MS 1000           /* between two notifications, at least */
 
 static const char slow[] =
     "the server is slow at the moment; repeat the call to join its lookups at no cost";
@@ -57,8 +56,7 @@ struct mcp_call {
     struct bulk_reader *reader; /* NULL = not open, or closed */
     struct mcp_result result;
     struct mcp_progress progress;
-    int64_t progress_ms; /* when the last notification was written */
-    bool has_news;       /* a change came too soon after it to be written */
+    struct progress_pace pace; /* of the notifications */
     struct bulk_open_call open;
     struct bulk_pull_call pull;
 };
@@ -150,8 +148,7 @@ static void write_progress(struct mcp_call *call, const struct bulk_progress *pr
 {
     struct buf autobuf out = BUF_INIT(MCP_PROGRESS_MAX);
 
-    call->progress_ms = call->clock->now_ms;
-    call->has_news = false;
+    progress_pace_written(&call->pace, call->clock->now_ms);
     if (mcp_progress_write(&call->progress, progress, call->caller.token, &out))
         write_event(call, &out);
 }
@@ -163,7 +160,7 @@ static engine_call_done_fn pull_returned;
 static void post_pull(struct mcp_call *call)
 {
     struct bulk_pull_call *pull = &call->pull;
-    int64_t report_ms = call->progress_ms + (call->has_news ? PROGRESS_MS : PROGRESS_EVERY_MS);
+    int64_t report_ms = progress_pace_next_ms(&call->pace);
     bool is_last = !call->stream || call->stage == CALL_LATE || call->until_ms <= report_ms;
 
     assert(!call->is_calling);
@@ -189,8 +186,8 @@ static void advance(struct mcp_call *call)
         respond_with_results(call);
         return;
     }
-    call->has_news = true;
-    if (call->stream && call->clock->now_ms - call->progress_ms >= PROGRESS_MS)
+    progress_pace_changed(&call->pace);
+    if (call->stream && progress_pace_is_due(&call->pace, call->clock->now_ms))
         write_progress(call, &call->pull.progress);
     post_pull(call);
 }

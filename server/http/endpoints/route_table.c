@@ -31,11 +31,11 @@ const struct route routes[] = {
     {HTTP_GET, "/readyz", health_ready, FOR_ALL, NULL},
     {HTTP_GET, "/version", version_get, FOR_ALL, NULL},
     {HTTP_GET, "/metrics", metrics_get, FOR_ALL, NULL},
-    {HTTP_GET, "/", web_get, FOR_ALL, NULL},
-    {HTTP_GET, "/docs", web_get, FOR_ALL, NULL},
+    {HTTP_GET, "/", web_get, FOR_LINKS, NULL},
+    {HTTP_GET, "/docs", web_get, FOR_LINKS, NULL},
     {HTTP_GET, "/ui/{}", web_get, FOR_ALL, NULL},
     {HTTP_GET, "/openapi.yaml", openapi_get, FOR_ALL, NULL},
-    {HTTP_GET, "/problems/{}", problem_page, FOR_ALL, NULL},
+    {HTTP_GET, "/problems/{}", problem_page, FOR_LINKS, NULL},
     {HTTP_ANY_METHOD, "/notify/{}", notify_any, FOR_UPSTREAM, &notify_body},
 };
 const size_t n_routes = ARRAY_LEN(routes);
