@@ -102,8 +102,8 @@ static bool is_address_of_service(const char *name, const char *value)
     return strcmp(name + strlen(name) - strlen(end), end) == 0 && strstr(value, "://");
 }
 
-/* The variables of the command line tool `emails`, which users set for all their programs. No option
- * has such a name. */
+/* The variables of the command line tool `emails`, which users set for all their programs. No
+ * option has such a name. */
 static bool is_of_client(const char *name)
 {
     static const char *const names[] = {"EMAILSD_URL", "EMAILSD_KEY", "EMAILSD_KEY_FILE"};
@@ -122,8 +122,7 @@ static enum err reject_unknown(struct errmsg *why)
         if (strncmp(*variable, OPTION_PREFIX, strlen(OPTION_PREFIX)) != 0)
             continue;
         autofree char *name = xstrndup(*variable, len);
-        if (is_option(name) || is_of_client(name) ||
-            is_address_of_service(name, *variable + len))
+        if (is_option(name) || is_of_client(name) || is_address_of_service(name, *variable + len))
             continue;
         errmsg_set(why, "unknown option '%.60s' in the environment; see --help", name);
         return ERR_SYNTAX;
