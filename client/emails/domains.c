@@ -77,8 +77,10 @@ static enum err read_all(FILE *file, struct buf *text)
     size_t n;
     enum err err = ERR_OK;
 
-    while (!err && (n = fread(piece, 1, sizeof piece, file)) > 0)
+    do {
+        n = fread(piece, 1, sizeof piece, file);
         err = buf_add(text, piece, n);
+    } while (!err && n == sizeof piece);
     return ferror(file) ? ERR_SYSTEM : err;
 }
 

@@ -123,6 +123,7 @@ static void check_version(const struct json_rpc_message *message, const struct m
     if (code)
         return;
     if (mcp_version_is_stateless(judgement.version)) {
+        FUZZ_WANT(headers->version && headers->method);
         FUZZ_WANT(strcmp(headers->version, mcp_version_name(judgement.version)) == 0);
         FUZZ_WANT(strcmp(headers->method, message->method) == 0);
         FUZZ_WANT(json_is_object(json_get(message->params, "_meta")));

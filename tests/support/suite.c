@@ -11,7 +11,7 @@
 
 /* Ends a test that hangs, and nothing else: a machine can be very busy. Check's own limit is 4 s.
  */
-#define TIMEOUT_S "300"
+#define TIMEOUT_S "1200"
 
 static struct suite_test *tests; /* by line */
 static SFun before, after, before_fork;
