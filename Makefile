@@ -244,7 +244,7 @@ scripts: all ## check layers, wrappers, functions, words; compare code with open
 
 docs: all ## write the option tables of docs/configuration.md, and the API reference
 	@$(PYTHON) tests/scripts/make_configuration.py
-	@$(PYTHON) docs/make_reference.py
+	@$(PYTHON) tests/scripts/make_reference.py
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests
