@@ -244,7 +244,7 @@ scripts: all ## check layers, wrappers, functions, words; compare code with open
 
 docs: all ## write the option tables of docs/configuration.md, and the API reference
 	@$(PYTHON) tests/scripts/make_configuration.py
-	@$(PYTHON) docs/make_reference.py
+	@$(PYTHON) tests/scripts/make_reference.py
 
 asan: deps ## unit, flow, replay and system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(JOBS) FLAVOUR=asan tests
@@ -279,10 +279,10 @@ npm: ## install the npm packages of tests/npm, for lint, contract and browser (N
 	@tests/npm/install.sh
 
 # System tests that need npm packages; `make system` skips them until `make npm` has run.
-NPM_TESTS := test_contract_proxy.py test_contract_clients.py test_mcp_clients.py
+NPM_TESTS = $(shell grep -l '^pytestmark = .*needs_packages' tests/system/test_*.py)
 
 contract: deps npm all ## openapi.yaml against the program: a validating proxy, and generated clients
-	@$(PYTHON) -m pytest -q --no-header -rs -p no:cacheprovider -n $(TEST_JOBS) $(NPM_TESTS:%=tests/system/%)
+	@$(PYTHON) -m pytest -q --no-header -rs -p no:cacheprovider -n $(TEST_JOBS) $(NPM_TESTS)
 
 # SCREENSHOTS=docs/screenshots writes the pictures of the documents again.
 browser: deps npm all ## the web page in Chromium, with axe-core: each control, light, dark, phone

@@ -34,7 +34,7 @@ public class Get {
     }
 
     private static HttpRequest request(String domain) {
-        String url = System.getenv().getOrDefault("EMAILSD_URL", "http://127.0.0.1:8080");
+        String url = System.getenv().getOrDefault("EMAILSD_URL", "http://127.0.0.1:8080").replaceFirst("/$", "");
         String key = System.getenv("EMAILSD_KEY");
         String query = "domain=" + URLEncoder.encode(domain, StandardCharsets.UTF_8) + "&wait=25";
         HttpRequest.Builder builder = HttpRequest.newBuilder(URI.create(url + "/emails?" + query))

@@ -31,7 +31,8 @@ public class List {
     private static final Pattern CODE = Pattern.compile("\"code\":\"([a-z-]+)\"");
 
     private final HttpClient client = HttpClient.newHttpClient();
-    private final String url = System.getenv().getOrDefault("EMAILSD_URL", "http://127.0.0.1:8080");
+    private final String url =
+        System.getenv().getOrDefault("EMAILSD_URL", "http://127.0.0.1:8080").replaceFirst("/$", "");
     private final String key = System.getenv("EMAILSD_KEY");
     private final String domains;
     private final long total;

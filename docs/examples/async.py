@@ -10,18 +10,23 @@ store the location: polling is free.
 import os
 import sys
 import time
-import urllib.parse
 
 import requests
 from urllib3 import Retry
 
-URL = os.environ.get("EMAILSD_URL", "http://127.0.0.1:8080")
+URL = os.environ.get("EMAILSD_URL", "http://127.0.0.1:8080").rstrip("/")
 KEY = os.environ.get("EMAILSD_KEY")
 TIMEOUT_S = 30
 
+
+class RetryIfTemporary(Retry):
+    """Repeats these statuses if they have Retry-After; without it, they are final."""
+    RETRY_AFTER_STATUS_CODES = frozenset({429, 503, 504})
+
+
 session = requests.Session()
-session.mount(URL, requests.adapters.HTTPAdapter(max_retries=Retry(
-    total=10, status_forcelist=[503, 504], backoff_factor=1, raise_on_status=False)))
+session.mount(URL, requests.adapters.HTTPAdapter(max_retries=RetryIfTemporary(
+    total=10, backoff_factor=1, raise_on_status=False)))
 if KEY:
     session.headers["Authorization"] = f"Bearer {KEY}"
 
@@ -29,7 +34,7 @@ if KEY:
 def start(domain):
     """Starts the lookup, or joins it. Returns its location and the response: 202, or a result that is known."""
     response = session.get(f"{URL}/emails", params={"domain": domain, "async": 1}, timeout=TIMEOUT_S)
-    return urllib.parse.urljoin(URL, response.headers.get("Location", "")), response
+    return URL + response.headers.get("Location", ""), response
 
 
 def look_up(domain):

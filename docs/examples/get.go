@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -94,7 +95,7 @@ func main() {
 	if base == "" {
 		base = "http://127.0.0.1:8080"
 	}
-	found, err := lookUp(base, os.Getenv("EMAILSD_KEY"), os.Args[1])
+	found, err := lookUp(strings.TrimSuffix(base, "/"), os.Getenv("EMAILSD_KEY"), os.Args[1])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "get.go:", err)
 		os.Exit(1)

@@ -8,7 +8,7 @@
 // lookup, at no cost.
 import { setTimeout as pause } from "node:timers/promises";
 
-const url = process.env.EMAILSD_URL ?? "http://127.0.0.1:8080";
+const url = (process.env.EMAILSD_URL ?? "http://127.0.0.1:8080").replace(/\/$/, "");
 const key = process.env.EMAILSD_KEY;
 const attempts = 10;
 

@@ -7,33 +7,37 @@
 # Prints the addresses. Repeats the request until it has a result or a final error: that joins the
 # lookup, at no cost.
 url=${EMAILSD_URL:-http://127.0.0.1:8080}
-key=(${EMAILSD_KEY:+-H "Authorization: Bearer $EMAILSD_KEY"})
+url=${url%/}
 attempts=10
 body=$(mktemp)
 trap 'rm -f "$body"' EXIT
 
+# Prints the header with the key. curl reads it with -H @<(key): other users see the arguments of a program.
+key() {
+    [ -z "${EMAILSD_KEY:-}" ] || printf 'Authorization: Bearer %s\n' "$EMAILSD_KEY"
+}
+
 # Sends the request once. Prints the status and the seconds of Retry-After.
 request() {
-    curl -sSG --max-time 30 "${key[@]}" --data-urlencode "domain=$1" -d wait=25 \
+    curl -sSG --max-time 30 -H @<(key) --data-urlencode "domain=$1" -d wait=25 \
         -o "$body" -w '%{http_code} %header{retry-after}' "$url/emails"
 }
 
 for ((attempt = 1; attempt <= attempts; attempt++)); do
+    seconds=$attempt
     # A connection that breaks, or a page of a proxy, is no response of emailsd.
-    if ! response=$(request "$1") || ! jq -e . "$body" >/dev/null 2>&1; then
-        sleep "$attempt"
-        continue
+    if response=$(request "$1") && jq -e . "$body" >/dev/null 2>&1; then
+        read -r status seconds <<<"$response"
+        case $status in
+        200)
+            jq -r '.emails[].email' "$body"
+            exit
+            ;;
+        429 | 503 | 504) [ -n "$seconds" ] || break ;; # without Retry-After it is final
+        *) break ;;
+        esac
     fi
-    read -r status seconds <<<"$response"
-    case $status in
-    200)
-        jq -r '.emails[].email' "$body"
-        exit
-        ;;
-    429 | 503 | 504) [ -n "$seconds" ] || break ;;
-    *) break ;;
-    esac
-    sleep "$seconds"
+    [ "$attempt" -eq "$attempts" ] || sleep "$seconds"
 done
-jq -r '"get.sh: \(.code): \(.detail)"' "$body" >&2
+jq -er '"get.sh: \(.code): \(.detail)"' "$body" >&2 2>/dev/null || echo "get.sh: no response of emailsd" >&2
 exit 1

@@ -133,7 +133,7 @@ func main() {
 	}
 	text, err := os.ReadFile(os.Args[1])
 	if err == nil {
-		err = complete(url, os.Getenv("EMAILSD_KEY"), strings.Fields(string(text)), show)
+		err = complete(strings.TrimSuffix(url, "/"), os.Getenv("EMAILSD_KEY"), strings.Fields(string(text)), show)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "list.go:", err)

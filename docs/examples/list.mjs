@@ -9,7 +9,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 
-const url = process.env.EMAILSD_URL ?? "http://127.0.0.1:8080";
+const url = (process.env.EMAILSD_URL ?? "http://127.0.0.1:8080").replace(/\/$/, "");
 const key = process.env.EMAILSD_KEY;
 const attempts = 20;
 const notYet = [503, 504]; // of an entry: it has no result, but the list can get one

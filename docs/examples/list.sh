@@ -9,17 +9,22 @@
 set -o pipefail
 
 url=${EMAILSD_URL:-http://127.0.0.1:8080}
-key=(${EMAILSD_KEY:+-H "Authorization: Bearer $EMAILSD_KEY"})
+url=${url%/}
 attempts=20
 lines=$(mktemp) # of one attempt
 trap 'rm -f "$lines"' EXIT
+
+# Prints the header with the key. curl reads it with -H @<(key): other users see the arguments of a program.
+key() {
+    [ -z "${EMAILSD_KEY:-}" ] || printf 'Authorization: Bearer %s\n' "$EMAILSD_KEY"
+}
 
 # Prints the lines of all attempts. curl itself repeats a rejected request (--retry); it fails if the
 # stream is not complete.
 send_until_complete() {
     local status
     for ((i = 1; i <= attempts; i++)); do
-        curl -sSfN --retry 20 --retry-max-time 600 "${key[@]}" -H 'Content-Type: text/plain' \
+        curl -sSfN --retry 20 --retry-max-time 600 -H @<(key) -H 'Content-Type: text/plain' \
             --data-binary "@$1" "$url/emails" | tee "$lines"
         status=$?
         [ $status -eq 0 ] && ! jq -es 'any(.status == 503 or .status == 504)' "$lines" >/dev/null && return

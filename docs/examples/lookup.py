@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-URL = os.environ.get("EMAILSD_URL", "http://127.0.0.1:8080")
+URL = os.environ.get("EMAILSD_URL", "http://127.0.0.1:8080").rstrip("/")
 KEY = os.environ.get("EMAILSD_KEY")
 ATTEMPTS = 20
 TIMEOUT_S = 60  # a stream sends at least a comment every 15 s

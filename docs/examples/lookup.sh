@@ -9,10 +9,15 @@
 set -o pipefail
 
 url=${EMAILSD_URL:-http://127.0.0.1:8080}
-key=(${EMAILSD_KEY:+-H "Authorization: Bearer $EMAILSD_KEY"})
+url=${url%/}
+
+# Prints the header with the key. curl reads it with -H @<(key): other users see the arguments of a program.
+key() {
+    [ -z "${EMAILSD_KEY:-}" ] || printf 'Authorization: Bearer %s\n' "$EMAILSD_KEY"
+}
 
 # An event is a few lines `field: value`; its data is one line.
-curl -sSfNG "${key[@]}" --data-urlencode "domain=$1" -d format=sse "$url/emails" | {
+curl -sSfNG -H @<(key) --data-urlencode "domain=$1" -d format=sse "$url/emails" | {
     status=1
     while IFS= read -r line; do
         case $line in

@@ -4,7 +4,7 @@
 
     base/err.h                     codes and statuses     openapi.yaml, schemas Code and Problem
     server/http/endpoints/
-        route_table.c              methods and paths      openapi.yaml, paths
+        route_table.c              methods and paths      openapi.yaml, paths; README.md, its endpoints
         emails_query.c             parameters of /emails  openapi.yaml, its query parameters
     server/config/config_table.c   flags and defaults     emailsd --help, docs/configuration.md,
                                                           docs/man/emailsd.conf.5, emailsd.8
@@ -75,6 +75,19 @@ def check_routes(api):
     told = {(method.upper(), re.sub(r"\{[^}]*\}", "{}", path))
             for path, item in api["paths"].items() for method in item if method in methods}
     return differences("route", rows, told, "openapi.yaml")
+
+
+# Paths that README.md leaves out: for the upstream, and parts of the web page.
+NOT_IN_README = {"/notify/{}", "/ui/{}"}
+
+
+def check_readme():
+    """Compares the paths with the first column of the table of endpoints."""
+    rows = set(re.findall(r'\{HTTP_[A-Z_]+, "([^"]+)"', read("server/http/endpoints/route_table.c")))
+    table = read("README.md").partition("| endpoint | purpose |")[2].partition("\n\n")[0]
+    cells = " ".join(re.findall(r"^\| (.*?) \|", table, re.M))
+    shown = {re.sub(r"\{[^}]*\}", "{}", path) for path in re.findall(r"`(?:[A-Z]+ )?(/[^`?]*)", cells)}
+    return differences("path", rows - NOT_IN_README, shown, "README.md")
 
 
 # Which files read the query parameters of which operations.
@@ -183,7 +196,7 @@ def check_version():
 
 def check(binary, client):
     api = yaml.safe_load(read("openapi.yaml"))
-    return (check_members() + check_errors(api) + check_routes(api) + check_parameters(api) +
+    return (check_members() + check_errors(api) + check_routes(api) + check_readme() + check_parameters(api) +
             check_options(binary) + check_pages() + check_client(client) + check_version())
 
 
@@ -196,6 +209,15 @@ AGREEING = {
 """,
     "server/http/endpoints/route_table.c": """{HTTP_GET, "/emails", f}, {HTTP_POST, "/emails", f},
 {HTTP_GET, "/lookups/{}", f}, {HTTP_GET, "/bulks/{}", f}, {HTTP_GET, "/problems/{}", f},
+""",
+    "README.md": """| endpoint | purpose |
+|---|---|
+| `GET /emails?domain=` | look up |
+| `POST /emails` | look up `/many` |
+| `GET /lookups/{id}`, `/bulks/{id}` | progress |
+| `GET /problems/{code}` | meaning |
+
+`/other`
 """,
     "server/http/endpoints/emails_query.c": """{"domain", QUERY_TEXT, 0}, {"wait", QUERY_NUMBER, 1},
 """,
@@ -297,6 +319,8 @@ SPOILT = [  # file, its text, other text, what must be reported
     ("openapi.yaml", "{name: domain,", "{name: domain, more: [{two: }],",
      "/paths//emails/get/parameters/0/more/0/two: has no value"),
     ("server/http/endpoints/route_table.c", '"/problems/{}"', '"/problems"', "'/problems') is in the code"),
+    ("README.md", "| `GET /problems/{code}` | meaning |\n", "", "path /problems/{} is in the code and not in README.md"),
+    ("README.md", "`POST /emails`", "`POST /mails`", "path /mails is in README.md"),
     ("openapi.yaml", "{get: {}}", "{get: {}, put: {}}", "('PUT', '/problems/{}') is in openapi"),
     ("server/http/endpoints/emails_query.c", '"wait"', '"hold"', "parameter hold is in the code"),
     ("openapi.yaml", "name: wait", "name: hold", "parameter hold is in openapi.yaml"),

@@ -1,26 +1,28 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Checks the reference of the API, server/web/docs.html: it is what docs/make_reference.py writes from
-openapi.yaml and base/err.h; its links and ids agree; and openapi.yaml explains each error code, and names the
-codes of each status of each operation.
+"""Checks the reference of the API, server/web/docs.html: it is what make_reference.py writes from openapi.yaml and
+base/err.h; its links and ids agree, and lead to what the daemon serves; and openapi.yaml explains each error code, and
+names the codes of each status of each operation.
 
 `--self-test` changes a small tree in one place at a time, and expects every fault to be found."""
 import html.parser
-import pathlib
+import re
 import sys
 
 import yaml
 
 import lib
+import make_reference
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "docs"))
-import make_reference  # noqa: E402 - from the folder above
+
+HOME = "server/web/index.html"
+FILES = "server/http/endpoints/web.c"
 
 
 class Page(html.parser.HTMLParser):
-    """The ids and local links of a page, and the elements that are open."""
+    """The ids and links of a page, and the elements that are open."""
 
-    EMPTY = {"meta", "link", "br", "wbr", "img"}
+    EMPTY = {"meta", "link", "br", "wbr", "img", "input"}
 
     def __init__(self, text):
         super().__init__()
@@ -32,8 +34,7 @@ class Page(html.parser.HTMLParser):
         values = dict(attrs)
         if "id" in values:
             self.ids.append(values["id"])
-        if values.get("href", "").startswith("#"):
-            self.links.append(values["href"][1:])
+        self.links += [values[name] for name in ("href", "src") if name in values]
         if tag in ("script", "style") or "style" in values or any(name.startswith("on") for name in values):
             self.faults.append(f"has a <{tag}> that its policy forbids")
         if tag[0] == "h" and tag[1:].isdigit():
@@ -46,12 +47,22 @@ class Page(html.parser.HTMLParser):
             self.faults.append(f"</{tag}> in line {self.getpos()[0]} closes another element")
 
 
-def check_page(text):
+def check_links(page, paths, home):
+    """Compares the links of a page with its ids, the paths that the daemon serves, and the ids of its home page."""
+    for link in sorted(set(page.links)):
+        path, _, target = link.partition("#")
+        if path and (path.startswith("/") or "/" + path.removeprefix("./") not in paths):
+            yield f"a link leads to '{path}', which the daemon does not serve"
+        elif target and target not in (home.ids if path == "./" else page.ids):
+            yield f"a link leads to '{link}', which does not exist"
+
+
+def check_page(text, paths, home):
     """Returns what is wrong with a page, whatever it was made from."""
     page = Page(text)
     faults = list(page.faults)
     faults += [f"id '{name}' occurs more than once" for name in sorted(set(page.ids)) if page.ids.count(name) > 1]
-    faults += [f"a link leads to '#{name}', which does not exist" for name in sorted(set(page.links) - set(page.ids))]
+    faults += check_links(page, paths, home)
     if page.headings.count(1) != 1:
         faults.append("must have one h1")
     faults += [f"h{level} follows h{before}" for before, level in zip(page.headings, page.headings[1:])
@@ -77,9 +88,9 @@ def check_codes(api, rows):
             if method not in make_reference.METHODS:
                 continue
             listed = {str(rows[code][0]) for code in operation.get("x-codes", []) if code in rows}
-            told = {status for status in operation["responses"] if int(status) >= 400}
+            documented = {status for status in operation["responses"] if int(status) >= 400}
             where = f"{make_reference.API}: {method.upper()} {path}"
-            faults += [f"{where}: {status} is in x-codes or in responses only" for status in sorted(listed ^ told)]
+            faults += [f"{where}: {status} is in x-codes or in responses only" for status in sorted(listed ^ documented)]
             faults += [f"{where}: unknown code {code}" for code in operation.get("x-codes", []) if code not in rows]
     return faults
 
@@ -94,7 +105,8 @@ def check(root):
     text = make_reference.make_page(api_text, errors)
     if (root / make_reference.PAGE).read_text() != text:
         faults.append(f"{make_reference.PAGE}: differs from {make_reference.API}; run make docs")
-    return faults + check_page(text)
+    paths = set(api["paths"]) | set(re.findall(r'^    \{"(/[^"]*)", ', (root / FILES).read_text(), re.M))
+    return faults + check_page(text, paths, Page((root / HOME).read_text()))
 
 
 SMALL_ERRORS = """#define ERR_TABLE(X) \\
@@ -108,6 +120,7 @@ info: {title: small, summary: A <small> API., version: "1", description: "See `G
 servers: [{url: "http://127.0.0.1:80"}]
 tags: [{name: all, description: All of it.}]
 paths:
+  /openapi.yaml: {}
   /a/{id}:
     get:
       operationId: getA
@@ -151,16 +164,30 @@ BAD_PAGES = [
     ('<h1>a</h1><p style="x">b</p>', "policy forbids"),
     ('<h1 id="a">a</h1><p id="a">b</p>', "more than once"),
     ('<h1>a</h1><a href="#b">b</a>', "'#b', which does not exist"),
+    ('<h1>a</h1><a href="./#b">b</a>', "'./#b', which does not exist"),
+    ('<h1>a</h1><a href="ui/a.css">b</a>', "'ui/a.css', which the daemon does not serve"),
+    ('<h1>a</h1><img src="https://a.example/a.png">', "'https://a.example/a.png', which the daemon does not serve"),
+    ('<h1>a</h1><a href="//a.example/docs">b</a>', "'//a.example/docs', which the daemon does not serve"),
     ("<h1>a</h1><h1>b</h1>", "one h1"),
     ("<h1>a</h1><h3>b</h3>", "h3 follows h1"),
     ("<h1>a</h1><ul><li>b</ul></li>", "closes another element"),
 ]
 
 
+SMALL_HOME = '<p id="lookup"><p id="many"><p id="server">'
+SMALL_FILES = """    {"/", HTML, a, b, true},
+    {"/docs", HTML, a, b, true},
+    {"/ui/docs.css", CSS, a, b, false},
+    {"/ui/icon.svg", SVG, a, b, false},
+"""
+
+
 def self_test():
     page = make_reference.make_page(SMALL_API, SMALL_ERRORS)
-    tree = {make_reference.API: SMALL_API, make_reference.ERRORS: SMALL_ERRORS, make_reference.PAGE: page}
+    tree = {make_reference.API: SMALL_API, make_reference.ERRORS: SMALL_ERRORS, make_reference.PAGE: page,
+            HOME: SMALL_HOME, FILES: SMALL_FILES}
     lib.expect(check, tree, [])
+    lib.expect(check, {**tree, HOME: '<p id="lookup"><p id="many">'}, [make_reference.PAGE])
     for part in ("&lt;small&gt;", "Busy &lt;now&gt;", '<a href="#code-busy"><code>busy</code></a>', "a[].<wbr>b",
                  "<li><strong>one</strong> &amp; ", "http://127.0.0.1:80/a/ID"):
         if part not in page:
@@ -171,8 +198,9 @@ def self_test():
         if not any(fault in said for said in found):
             sys.exit(f"check_reference: self-test: not seen: {fault}: {found}")
     for text, fault in BAD_PAGES:
-        if not any(fault in said for said in check_page(text)):
-            sys.exit(f"check_reference: self-test: not seen: {fault}: {check_page(text)}")
+        found = check_page(text, {"/", "/docs"}, Page(SMALL_HOME))
+        if not any(fault in said for said in found):
+            sys.exit(f"check_reference: self-test: not seen: {fault}: {found}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""test_examples.py - runs the programs of docs/examples and the commands of the documents, as users would.
+"""test_examples.py - runs the programs of docs/examples as users would.
 
-An example whose language is missing on this machine is skipped; curl and Python are always there.
+An example whose language is missing on this machine is skipped; curl, jq and Python are always there.
 """
 import contextlib
+import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -14,7 +16,7 @@ import client_keys
 import pytest
 from programs import HOUR_MS, PATIENCE_S, ROOT, environment, tied
 from relay import Relay
-from scripted import Script
+from scripted import Scripted, problem
 from waiting import eventually
 
 FOLDER = ROOT / "docs/examples"
@@ -38,7 +40,6 @@ LISTS = [name for name in COMMANDS if name.lower().startswith("list")]
 LOOKUPS = [name for name in COMMANDS if name.startswith("lookup")]
 GETS = [name for name in COMMANDS if name.lower().startswith("get")]
 SINGLE = [*GETS, "async.py"]  # one lookup, without events
-DOCUMENTS = ["README.md", "docs/lists.md", "docs/clients.md"]
 
 
 def need(*programs):
@@ -321,50 +322,101 @@ def test_async_example_starts_again_after_a_restart(testbed, sim, run):
     assert len(sim.ledger("milvali.com")) == 1
 
 
-def problem(status, headers):
-    return (status, headers, {"detail": "not now", "code": "some-code"})
+# ---- prepared responses ----
+
+RESULT = {"index": 0, "input": "milvali.com", "status": 200, "outcome": "hit", "charged": "no",
+          "emails": [{"email": "info@milvali.com"}]}
+PROGRESS = {"phase": "queued", "elapsed_s": 0, "expected_s": 1}
+
+
+def reply(status, headers, members):
+    """Returns a response of `Scripted` with one line of JSON."""
+    return status, headers, json.dumps(members, separators=(",", ":")) + "\n", True
+
+
+def failed(status, headers):
+    return status, headers, problem(status, "some-code", detail="not now"), True
 
 
 @pytest.mark.parametrize("name", GETS)
 def test_get_example_repeats_three_statuses_with_retry_after(run, name):
-    temporary = [problem(status, {"Retry-After": "1"}) for status in (429, 503, 504)]
-    with Script(*temporary, (200, {}, {"emails": [{"email": "info@milvali.com"}]})) as script:
-        assert run(name, script.url, "milvali.com").finish() == "info@milvali.com\n"
-        assert script.n_served == 4
+    temporary = [failed(status, {"Retry-After": "1"}) for status in (429, 503, 504)]
+    with Scripted(*temporary, reply(200, {}, RESULT)) as server:
+        assert run(name, server.urls[0], "milvali.com").finish() == "info@milvali.com\n"
+        assert len(server.requests) == 4
 
 
-@pytest.mark.parametrize("status, headers", [(429, {}), (402, {"Retry-After": "1"}), (502, {"Retry-After": "1"})])
-@pytest.mark.parametrize("name", GETS)
-def test_get_example_repeats_no_other_error(run, name, status, headers):
-    with Script(problem(status, headers)) as script:
-        example = run(name, script.url, "milvali.com")
+@pytest.mark.parametrize("status, headers", [
+    (429, {}), (504, {}), (503, {}), (402, {"Retry-After": "1"}), (502, {"Retry-After": "1"})])
+@pytest.mark.parametrize("name", SINGLE)
+def test_single_example_repeats_no_other_error(run, name, status, headers):
+    """504 without Retry-After is `not-cached`; 503 always has it."""
+    with Scripted(failed(status, headers)) as server:
+        example = run(name, server.urls[0], "milvali.com")
         example.finish(1)
         assert "some-code: not now" in example.errors()
-        assert script.n_served == 1
+        assert len(server.requests) == 1
 
 
-# ---- commands in the documents ----
+@pytest.mark.parametrize("name", GETS)
+def test_get_example_repeats_after_the_page_of_a_proxy(run, name):
+    page = {"Content-Type": "text/html"}
+    with Scripted((502, page, "<html></html>\n", True), reply(200, {}, RESULT)) as server:
+        assert run(name, server.urls[0], "milvali.com").finish() == "info@milvali.com\n"
+        assert len(server.requests) == 2
 
 
-def commands_of(document):
-    return re.findall(r"^    \$ (curl .*)$", (ROOT / document).read_text("utf-8"), re.M)
+def test_shell_example_does_not_wait_after_its_last_attempt(run):
+    """Its last response would make it wait for an hour. The pauses before are shorter than emailsd sends them."""
+    with Scripted(*[failed(503, {"Retry-After": "0"})] * 9, failed(503, {"Retry-After": "3600"})) as server:
+        example = run("get.sh", server.urls[0], "milvali.com")
+        example.finish(1)
+        assert "some-code: not now" in example.errors()
+        assert len(server.requests) == 10
 
 
-@pytest.mark.parametrize("document, command", [(document, command) for document in DOCUMENTS
-                                               for command in commands_of(document)])
-def test_command_of_a_document_works(daemon, tmp_path, document, command):
-    need("curl", *(["jq"] if "| jq" in command else []))
-    (tmp_path / "domains.txt").write_text("blue-bottle.com\nmilvali.com\nmilvali\nWWW.Milvali.com\n")
-    (tmp_path / "list.csv").write_text("domain,country\nmilvali.com,US\n")
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command.replace("http://127.0.0.1:8080", daemon.urls[0])],
-                          cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=PATIENCE_S, check=False)
-    assert done.returncode == 0, done
-    shown = done.stdout
-    if "-o results.csv" in command:
-        shown = (tmp_path / "results.csv").read_text("utf-8")
-    assert "info@milvali.com" in shown or shown == "2\n", f"{document}: {shown}"
+def responses_for(name):
+    """Returns what makes an example request every path that it knows, and then succeed."""
+    if name in LOOKUPS:
+        event = f"event: result\ndata: {json.dumps(RESULT)}\n\n"
+        return [(200, {"Content-Type": "text/event-stream"}, event, True)]
+    if name == "async.py":
+        started = {"Location": "/lookups/1", "Retry-After": "0"}
+        return [reply(202, started, PROGRESS), reply(200, {}, RESULT)]
+    return [reply(200, {}, RESULT)]
 
 
-def test_documents_have_commands():
-    assert all(commands_of(document) for document in DOCUMENTS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_example_accepts_a_url_with_a_path(run, listed, name):
+    argument = listed("milvali.com") if name in LISTS else "milvali.com"
+    with Scripted(*responses_for(name)) as server:
+        assert "info@milvali.com" in run(name, server.urls[0] + "/proxied/", argument).finish()
+        paths = [path.partition("?")[0] for path, _ in server.requests]
+    assert paths == ["/proxied/emails", *(["/proxied/lookups/1"] if name == "async.py" else [])]
+
+
+# ---- keys ----
+
+
+def arguments_of_group(group):
+    """Returns the arguments of all programs of a process group."""
+    words = b""
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            if os.getpgid(int(folder.name)) == group:
+                words += (folder / "cmdline").read_bytes()
+    return words
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name.endswith(".sh")])
+def test_shell_example_keeps_its_key_out_of_the_arguments(testbed, sim, keys, run, listed, name):
+    key = keys.add("reports")
+    daemon = client_keys.start(testbed, sim, keys)
+    sim.hold_submits()
+    argument = listed("milvali.com") if name in LISTS else "milvali.com"
+    example = run(name, daemon.urls[0], argument, {"EMAILSD_KEY": key})
+    sim.reach(submit=1)  # so curl waits, and the server has accepted its key
+    words = arguments_of_group(example.process.pid)
+    assert b"/emails" in words and key.encode() not in words
+    sim.release_submits()
+    assert example.finish().split()[-2:] == addresses("milvali.com").split()

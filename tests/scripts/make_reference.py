@@ -10,7 +10,7 @@ plain HTML without a script or a style of its own, because its Content-Security-
 import html
 import json
 import re
-import sys
+import shlex
 
 import yaml
 
@@ -180,13 +180,19 @@ class Writer:
         listed = self.api["paths"][path].get("parameters", []) + operation.get("parameters", [])
         return [self.resolve(parameter) for parameter in listed]
 
-    @staticmethod
-    def example_of(parameter):
+    def example_of(self, parameter):
         """Returns the value that a command uses for a required parameter."""
         if "examples" in parameter:
             return next(iter(parameter["examples"].values()))["value"]
-        values = parameter["schema"].get("enum")
+        values = self.resolve(parameter["schema"]).get("enum")
         return str(parameter.get("example", values[0] if values else parameter["name"].upper()))
+
+    def words_of_body(self, content):
+        """Returns the words of a curl command that send a body: a file of lines, if it may be one, or the example."""
+        if "text/plain" in content:
+            return ["-N", "--data-binary", "@domains.txt", "-H", "'Content-Type: text/plain'"]
+        kind, one = next(iter(content.items()))
+        return ["-H", f"'Content-Type: {kind}'", "-d", shlex.quote(json.dumps(one["example"]))]
 
     def command(self, path, method, operation):
         """Returns the curl command of an operation."""
@@ -199,8 +205,7 @@ class Writer:
         words = {"get": ["curl"], "head": ["curl", "--head"]}.get(method, ["curl", "-X", method.upper()])
         body = operation.get("requestBody")
         if body and body["required"]:
-            kind = next(iter(body["content"]))
-            words = ["curl", "-N", "--data-binary", "@domains.txt", "-H", f"'Content-Type: {kind}'"]
+            words = ["curl", *self.words_of_body(body["content"])]
         url = self.server + path + ("?" + "&".join(query) if query else "")
         return " ".join([*words, f"'{url}'" if query else url])
 
@@ -369,7 +374,7 @@ class Writer:
 
 
 HEAD = """<!doctype html>
-<!-- Written by docs/make_reference.py from openapi.yaml and base/err.h; run `make docs`. -->
+<!-- Written by tests/scripts/make_reference.py from openapi.yaml and base/err.h; run `make docs`. -->
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -409,4 +414,3 @@ if __name__ == "__main__":
     text = make_page(read(API), read(ERRORS))
     with open(PAGE, "w", encoding="utf-8") as output:
         output.write(text)
-    sys.exit(0)
