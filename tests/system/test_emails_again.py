@@ -1,93 +1,16 @@
 # SPDX-License-Identifier: MIT
 """test_emails_again.py - tests that the command line tool `emails` continues after failures: it asks again for
 what has no result, honours Retry-After and its own limits, and gives up in the end."""
-import http.server
 import json
 import socket
-import threading
-import urllib.parse
 
 import certificates
 import client_keys
 import pytest
 from emails_tool import Terminal, Tool, listed, paid, run
 from programs import HOUR_MS
+from scripted import EMPTY, Scripted, failure, problem, result
 from waiting import eventually
-
-EMPTY = {"emails": [], "count": 0, "company_name": "C"}
-
-
-def result(index, domain, charged="no", **more):
-    return json.dumps({"index": index, "input": domain, "status": 200, "outcome": "looked-up", "charged": charged,
-                       "domain": domain, **EMPTY, **more}, separators=(",", ":")) + "\n"
-
-
-def problem(status, code, **more):
-    return json.dumps({"title": code, "detail": code, "status": status, "code": code, "charged": "no", **more}) + "\n"
-
-
-def failure(index, status, code, charged="no"):
-    return json.dumps({"index": index, "status": status, "outcome": "failed", "charged": charged,
-                       "problem": json.loads(problem(status, code))}, separators=(",", ":")) + "\n"
-
-
-class Scripted:
-    """A server whose responses a test writes: (status, headers, body, whether the body is whole). The last one
-    is repeated. It listens on a free port, or on that of a server that has ended."""
-
-    def __init__(self, *responses, credits=(), port=0):
-        self.requests = []
-        self.responses = list(responses)
-        self.credits = list(credits)
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                outer.respond(self)
-
-            def do_POST(self):
-                outer.respond(self)
-
-            def log_message(self, *words):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.port = self.server.server_port
-        self.urls = [f"http://127.0.0.1:{self.port}"]
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
-
-    def respond(self, handler):
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        if handler.path == "/usage":
-            text = json.dumps({"client": "x", "credits": self.credits.pop(0), "remaining": None})
-            status, headers, is_whole = 200, {}, True
-        else:
-            self.requests.append((handler.path, [json.loads(line)["domain"] for line in body.splitlines()]))
-            status, headers, text, is_whole = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
-        handler.send_response(status)
-        if "Content-Type" not in headers:
-            handler.send_header("Content-Type", handler.headers["Accept"])
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Connection", "close")  # the thread of a connection would outlive the server
-        handler.send_header("Content-Length", str(len(text) + (0 if is_whole else 1)))
-        handler.end_headers()
-        handler.wfile.write(text.encode())
-
-    def queries(self):
-        return [dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(path).query)) for path, _ in self.requests]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
 
 @pytest.fixture
 def place(tmp_path):

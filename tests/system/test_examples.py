@@ -4,6 +4,7 @@
 An example whose language is missing on this machine is skipped; curl and Python are always there.
 """
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import client_keys
 import pytest
 from programs import HOUR_MS, PATIENCE_S, ROOT, environment, tied
 from relay import Relay
-from scripted import Script
+from scripted import Scripted, problem
 from waiting import eventually
 
 FOLDER = ROOT / "docs/examples"
@@ -321,26 +322,23 @@ def test_async_example_starts_again_after_a_restart(testbed, sim, run):
     assert len(sim.ledger("milvali.com")) == 1
 
 
-def problem(status, headers):
-    return (status, headers, {"detail": "not now", "code": "some-code"})
-
-
 @pytest.mark.parametrize("name", GETS)
 def test_get_example_repeats_three_statuses_with_retry_after(run, name):
-    temporary = [problem(status, {"Retry-After": "1"}) for status in (429, 503, 504)]
-    with Script(*temporary, (200, {}, {"emails": [{"email": "info@milvali.com"}]})) as script:
-        assert run(name, script.url, "milvali.com").finish() == "info@milvali.com\n"
-        assert script.n_served == 4
+    temporary = [(status, {"Retry-After": "1"}, problem(status, "some-code"), True) for status in (429, 503, 504)]
+    known = json.dumps({"emails": [{"email": "info@milvali.com"}]}, separators=(",", ":"))
+    with Scripted(*temporary, (200, {}, known, True)) as server:
+        assert run(name, server.urls[0], "milvali.com").finish() == "info@milvali.com\n"
+        assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize("status, headers", [(429, {}), (402, {"Retry-After": "1"}), (502, {"Retry-After": "1"})])
 @pytest.mark.parametrize("name", GETS)
 def test_get_example_repeats_no_other_error(run, name, status, headers):
-    with Script(problem(status, headers)) as script:
-        example = run(name, script.url, "milvali.com")
+    with Scripted((status, headers, problem(status, "some-code", detail="not now"), True)) as server:
+        example = run(name, server.urls[0], "milvali.com")
         example.finish(1)
         assert "some-code: not now" in example.errors()
-        assert script.n_served == 1
+        assert len(server.requests) == 1
 
 
 # ---- commands in the documents ----
