@@ -21,7 +21,8 @@ def results(*domains, charged="no"):
 
 
 def problem(status, code, **more):
-    return json.dumps({"title": code, "detail": code, "status": status, "code": code, "charged": "no", **more}) + "\n"
+    return json.dumps({"title": code, "detail": code, "status": status, "code": code, "charged": "no", **more},
+                      separators=(",", ":")) + "\n"
 
 
 def failure(index, status, code, charged="no"):
