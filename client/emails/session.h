@@ -34,7 +34,9 @@ struct tally {
     size_t cost;        /* the same without duplicates: what they would cost */
     size_t refreshable; /* known or not, without duplicates: what a refresh would cost */
     size_t n_looked_up; /* by the upstream */
+    size_t in_progress; /* ended as lookups that continue; neither failed nor done in the end */
     int64_t yes, maybe; /* credits */
+    int64_t lost;       /* credits that may have been paid for results that did not arrive */
 };
 
 struct session {
