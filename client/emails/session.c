@@ -22,6 +22,11 @@ int64_t session_now_ms(void)
     return clock_real().now_ms;
 }
 
+bool session_is_interrupted(void)
+{
+    return session_signal != 0;
+}
+
 /* ---- the results ---- */
 
 bool session_flush(struct session *session)
@@ -32,7 +37,9 @@ bool session_flush(struct session *session)
         progress_clear(&session->progress);
     if (output_flush(output) || session->stop)
         return !session->stop;
-    session->stop = output->error == EPIPE ? STOP_PIPE : STOP_OUTPUT;
+    session->stop = output->error == EPIPE   ? STOP_PIPE
+                    : output->error == EINTR ? STOP_SIGNAL
+                                             : STOP_OUTPUT;
     if (session->stop == STOP_OUTPUT) {
         session_error(session, "standard output: %s", strerror(output->error));
         session_fails(session, STATUS_FAILED);

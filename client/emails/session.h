@@ -57,6 +57,9 @@ struct session {
 /* The number of the signal that asks to stop; 0 = none. */
 extern volatile sig_atomic_t session_signal;
 
+/* Returns whether there is one. */
+bool session_is_interrupted(void);
+
 int64_t session_now_ms(void);
 
 /* Returns false if the run has to stop, and sets `stop` then. Draws the progress, and writes the
