@@ -21,7 +21,7 @@ def results(*domains, charged="no"):
 
 
 def problem(status, code, **more):
-    return json.dumps({"title": code, "detail": code, "status": status, "code": code, "charged": "no", **more},
+    return json.dumps({"title": code, "status": status, "detail": code, "code": code, "charged": "no", **more},
                       separators=(",", ":")) + "\n"
 
 
