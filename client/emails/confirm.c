@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define FREE_OF_QUESTIONS 25  /* paid lookups */
@@ -51,6 +52,7 @@ static bool is_yes(int terminal)
     return strcasecmp(text, "y") == 0 || strcasecmp(text, "yes") == 0;
 }
 
+/* What was typed before the question is no answer to it. */
 static void ask(struct session *session, size_t cost, int terminal)
 {
     struct usage usage = {.remaining = -1};
@@ -58,6 +60,7 @@ static void ask(struct session *session, size_t cost, int terminal)
 
     if (usage_read(session, &usage) && usage.remaining >= 0)
         snprintf(left, sizeof left, ", %lld left today", (long long)usage.remaining);
+    tcflush(terminal, TCIFLUSH);
     dprintf(terminal, "%zu of %zu %s: up to %zu credits%s. Spend them? [y/N] ",
             session->options->refresh ? session->tally.refreshable : session->tally.unknown,
             session->list.n, session->options->refresh ? "are looked up again" : "are not known",

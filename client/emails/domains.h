@@ -26,6 +26,7 @@ struct entry {
     char *fields[ENTRY_FIELDS]; /* NULL = not given */
     char *held; /* its last result, one line, if that asks for another try; NULL = none */
     bool is_done;
+    bool may_be_paid; /* a request for it has ended without its result */
 };
 
 struct domains {

@@ -56,11 +56,14 @@ static enum err take_cell(struct table *table)
     return err ? err : buf_check(&table->cell);
 }
 
+/* Blanks around a name do not count. */
 static int column_of(const char *name)
 {
     size_t blanks = strspn(name, " \t");
-    size_t len = strcspn(name + blanks, " \t");
+    size_t len = strlen(name + blanks);
 
+    while (len && strchr(" \t", name[blanks + len - 1]))
+        len--;
     for (int i = 0; i < ENTRY_FIELDS; i++)
         if (strlen(entry_field_names[i]) == len &&
             strncasecmp(name + blanks, entry_field_names[i], len) == 0)

@@ -5,13 +5,15 @@
 #include "base/json.h"
 #include "client/emails/line.h"
 
+#include <string.h>
+
 /* A response without the code of a problem document was sent by something else: a proxy, or another
  * server. */
 static enum status read_problem(const char *url, const struct http_reply *reply,
                                 struct errmsg *ret_why)
 {
     struct json *json = NULL;
-    struct line line = {.http_status = reply->status};
+    struct line line = {.http_status = reply->status, .is_temporary = reply->retry_after_s >= 0};
 
     json_parse(buf_str(&reply->body), reply->body.len, &json);
     line.code = json_get_string(json, "code");
@@ -59,10 +61,27 @@ bool failure_passes(enum http_end end, const struct http_reply *reply)
     if (reply->status != 429)
         return reply->status == 502 || reply->status == 503 || reply->status == 504;
     json_parse(buf_str(&reply->body), reply->body.len, &json);
-    struct line line = {.http_status = reply->status, .code = json_get_string(json, "code")};
+    struct line line = {.http_status = reply->status,
+                        .code = json_get_string(json, "code"),
+                        .is_temporary = reply->retry_after_s >= 0};
     bool passes = !line.code || line_asks_for_another_try(&line);
     json_free(json);
     return passes;
+}
+
+bool failure_may_cost(enum http_end end, const struct http_reply *reply)
+{
+    struct json *json = NULL;
+
+    if (end != HTTP_COMPLETE)
+        return end == HTTP_BROKEN || end == HTTP_STOPPED;
+    if (reply->status != 502 && reply->status != 503 && reply->status != 504)
+        return false;
+    json_parse(buf_str(&reply->body), reply->body.len, &json);
+    const char *charged = json_get_string(json, "charged");
+    bool may_cost = !charged || strcmp(charged, "no") != 0;
+    json_free(json);
+    return may_cost;
 }
 
 void failure_report(struct session *session, enum http_end end, const struct http_reply *reply)

@@ -17,6 +17,10 @@ enum status failure_of(const struct session *session, enum http_end end,
  * permits no more requests in this second; or a proxy does not reach it. */
 bool failure_passes(enum http_end end, const struct http_reply *reply);
 
+/* Returns whether the request may have cost credits all the same: the connection broke, or the
+ * server or a proxy gave up waiting for the results. */
+bool failure_may_cost(enum http_end end, const struct http_reply *reply);
+
 /* Prints it, and makes the exit status worse. No-op if the request was stopped. */
 void failure_report(struct session *session, enum http_end end, const struct http_reply *reply);
 

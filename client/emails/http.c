@@ -227,12 +227,15 @@ static bool advances(struct http *http)
 
 /* Runs the transfer to its end. A stall is counted in loop iterations of limited length, because
  * this process may have been stopped meanwhile, with data waiting in its socket. Returns false if
- * `tick` stops it; *ret_stalled says whether nothing moves any more. */
+ * `tick` stops it, also before anything is sent; *ret_stalled says whether nothing moves any
+ * more. */
 static bool run(struct http *http, bool *ret_stalled)
 {
     int64_t quiet_ms = 0, before_ms = now_ms();
     int running = 1;
 
+    if (!http->options.tick(http->options.arg))
+        return false;
     while (curl_multi_perform(http->multi, &running) == CURLM_OK && running) {
         int64_t passed_ms = now_ms() - before_ms;
         before_ms += passed_ms;

@@ -76,6 +76,8 @@ bool line_asks_for_another_try(const struct line *line)
 {
     if (!line->code || strcmp(line->code, "not-cached") == 0)
         return false;
+    if (strcmp(line->code, "quota-exceeded") == 0) /* else it is used up until the next day */
+        return line->is_temporary;
     return line->http_status == 503 || line->http_status == 504 ||
            strcmp(line->code, "rate-limited") == 0;
 }
@@ -87,12 +89,14 @@ enum status line_exit_status(const struct line *line)
         enum status status;
     } codes[] = {
         {"unauthorized", STATUS_DENIED},          {"forbidden", STATUS_DENIED},
-        {"quota-exceeded", STATUS_EXHAUSTED},     {"credits-exhausted", STATUS_EXHAUSTED},
+        {"credits-exhausted", STATUS_EXHAUSTED},  {"quota-exceeded", STATUS_EXHAUSTED},
         {"still-processing", STATUS_IN_PROGRESS},
     };
 
     if (!line->code)
         return STATUS_OK;
+    if (strcmp(line->code, "quota-exceeded") == 0 && line->is_temporary)
+        return STATUS_UNREACHABLE;
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (strcmp(line->code, codes[i].code) == 0)
             return codes[i].status;

@@ -27,6 +27,7 @@ struct line {
     bool is_truncated;         /* the upstream had more addresses */
     const char *code;          /* of a problem; NULL = this is a result */
     const char *detail;
+    bool is_temporary; /* the response named a time for another try */
 };
 
 /* Reads a line. Returns ERR_SYNTAX or ERR_TOO_BIG if it is not a result; else the caller calls

@@ -117,6 +117,7 @@ static void start(struct session *session)
     if (session->list.n == 1)
         session->shown.domain = session->list.entries[0].input;
     output_init(&session->output, options, &session->list);
+    session->output.gives_up = session_is_interrupted;
     progress_init(&session->progress, options->quiet, session->started_ms);
 }
 

@@ -75,9 +75,9 @@ static const char exit_text[] =
     "\n"
     "Exit: 0 every domain has a result (no mailboxes is a result), 1 some domains failed, 2 usage "
     "error,\n"
-    "3 no emailsd reachable, 4 access denied, 5 quota or credits exhausted, 6 lookups still in "
-    "progress\n"
-    "when --wait expired, 130 interrupted.\n";
+    "3 no emailsd reachable, or none that can serve now, 4 access denied, 5 quota or credits "
+    "exhausted,\n"
+    "6 lookups still in progress, 130 interrupted.\n";
 
 /* ---- help ---- */
 
@@ -131,7 +131,7 @@ enum err options_time(const char *text, int64_t *ret_seconds)
     static const struct {
         const char *name;
         int64_t seconds;
-    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    } units[] = {{"", 1}, {"s", 1}, {"min", 60}, {"h", 3600}, {"d", 86400}};
     int64_t n, seconds;
     const char *unit = read_digits(text, &n);
 

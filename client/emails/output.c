@@ -11,11 +11,13 @@
 #include "client/emails/screen.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TEXT_MAX          ((size_t)64 << 20)
+#define LOOK_MS           100 /* between two looks at what ends the wait for a reader */
 #define DOMAIN_WIDTH_MIN  12
 #define DOMAIN_WIDTH_MAX  32
 #define ADDRESS_WIDTH_MIN 8
@@ -70,8 +72,11 @@ static const char *text_of(const struct json *email, const char *name)
 /* Adds a text that must not break its line or its column. */
 static void add_clean(struct buf *out, const char *text)
 {
-    for (; *text; text++)
-        buf_add(out, (unsigned char)*text < ' ' || *text == 0x7F ? "?" : text, 1);
+    while (*text) {
+        size_t unsafe = screen_unsafe(text);
+        buf_add(out, unsafe ? "?" : text, 1);
+        text += unsafe ? unsafe : 1;
+    }
 }
 
 static void add_plain(struct output *output, const struct line *line)
@@ -251,6 +256,19 @@ void output_add(struct output *output, const struct line *line, const struct ent
         output_flush(output);
 }
 
+/* Waits until standard output takes PIPE_BUF bytes: then write() does not block, as it would in a
+ * pipe that is full. O_NONBLOCK would change the file for all processes that have it. */
+static void await_room(struct output *output)
+{
+    struct pollfd fd = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    while (poll(&fd, 1, LOOK_MS) != 1)
+        if (output->gives_up && output->gives_up()) {
+            output->error = EINTR;
+            return;
+        }
+}
+
 bool output_flush(struct output *output)
 {
     const char *data = output->text.data;
@@ -259,7 +277,10 @@ bool output_flush(struct output *output)
     if (buf_check(&output->text) && !output->error)
         output->error = ENOMEM;
     while (left && !output->error) {
-        ssize_t n = write(STDOUT_FILENO, data, left);
+        await_room(output);
+        if (output->error)
+            break;
+        ssize_t n = write(STDOUT_FILENO, data, left < PIPE_BUF ? left : PIPE_BUF);
         if (n < 0 && errno != EINTR)
             output->error = errno;
         if (n > 0) {

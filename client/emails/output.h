@@ -20,8 +20,9 @@ struct output {
     bool shows_unknown; /* the table has a row for what is not cached, too */
     size_t domain_width, address_width, address_width_max; /* of the table, in columns */
     bool has_header;
-    struct buf text; /* not written yet */
-    int error;       /* errno of the first failure to write; 0 = none */
+    struct buf text;        /* not written yet */
+    int error;              /* errno of the first failure to write; 0 = none */
+    bool (*gives_up)(void); /* whether to wait no longer for a reader; NULL = never */
 };
 
 /* Chooses the format if `options` leaves it open. The caller calls output_done(). */
@@ -32,7 +33,8 @@ void output_done(struct output *output);
 void output_add(struct output *output, const struct line *line, const struct entry *entry,
                 size_t index);
 
-/* Writes what was added. Returns false if that failed, now or earlier; `error` says why. */
+/* Writes what was added, and waits for the reader if it does not read. Returns false if that
+ * failed, now or earlier; `error` says why, EINTR is that `gives_up` has ended the wait. */
 bool output_flush(struct output *output);
 
 /* Returns whether nothing reads standard output any more. */

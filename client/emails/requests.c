@@ -44,12 +44,14 @@ static void add_options(const struct inquiry *inquiry, struct buf *target)
 
 /* ---- several entries ---- */
 
-static void take_text(struct inquiry *inquiry, struct slice text, size_t index)
+/* `is_temporary`: the response named a time for another try. */
+static void take_text(struct inquiry *inquiry, struct slice text, bool is_temporary, size_t index)
 {
     struct line line;
 
     if (line_read(text, &line))
         return; /* the entry has no result then, and is asked for again */
+    line.is_temporary = is_temporary;
     inquiry->take(inquiry->arg, index, &line);
     line_done(&line);
 }
@@ -118,6 +120,7 @@ static void take_progress(struct events *events)
         return;
     const char *phase = json_get_string(json, "phase");
     snprintf(events->phase, sizeof events->phase, "%s", phase ? phase : "");
+    events->inquiry->has_phase |= phase != NULL;
     session->shown.phase = events->phase;
     session->shown.elapsed_s = json_get_int(json, "elapsed_s", 0);
     session->shown.expected_s = json_get_int(json, "expected_s", -1);
@@ -130,7 +133,7 @@ static void end_event(struct events *events)
     struct slice data = {buf_str(&events->data), events->data.len};
 
     if (strcmp(events->name, "result") == 0 && !buf_check(&events->data))
-        take_text(events->inquiry, data, events->inquiry->indexes[0]);
+        take_text(events->inquiry, data, false, events->inquiry->indexes[0]);
     else if (strcmp(events->name, "progress") == 0)
         take_progress(events);
     events->name[0] = '\0';
@@ -164,18 +167,20 @@ static void take_event_line(void *arg, struct slice line)
         buf_add(&events->data, data.data, data.len);
 }
 
-/* A request that is rejected has a problem document in place of events. */
-static void take_problem(struct inquiry *inquiry, const struct http_reply *reply)
+bool requests_take_problem(struct inquiry *inquiry, const struct http_reply *reply)
 {
     struct buf autobuf text = BUF_INIT(EVENT_MAX);
     struct json *json = NULL;
 
     json_parse(buf_str(&reply->body), reply->body.len, &json);
-    if (json_get_string(json, "code")) {
+    bool is_problem = json_get_string(json, "code");
+    if (is_problem) {
         line_of_problem((struct slice){reply->body.data, reply->body.len}, reply->status, &text);
-        take_text(inquiry, (struct slice){buf_str(&text), text.len}, inquiry->indexes[0]);
+        take_text(inquiry, (struct slice){buf_str(&text), text.len}, reply->retry_after_s >= 0,
+                  inquiry->indexes[0]);
     }
     json_free(json);
+    return is_problem;
 }
 
 static void add_question(const struct inquiry *inquiry, struct buf *target)
@@ -205,8 +210,8 @@ static enum http_end send_single(struct inquiry *inquiry, struct http_reply *ret
     request.target = buf_str(&target);
     enum http_end end = http_send(session->http, &request, ret_reply);
     if (end == HTTP_COMPLETE && ret_reply->status != 200)
-        take_problem(inquiry, ret_reply);
-    session->shown.phase = NULL; /* it was in `events` */
+        requests_take_problem(inquiry, ret_reply); /* in place of events */
+    session->shown.phase = NULL;                   /* it was in `events` */
     buf_done(&events.data);
     return end;
 }
@@ -217,6 +222,7 @@ enum http_end requests_send(struct inquiry *inquiry, struct http_reply *ret_repl
     bool is_single =
         inquiry->is_alone && !first->fields[ENTRY_TRACKING_ID] && inquiry->max_credits != 0;
 
+    inquiry->has_phase = false;
     return is_single || inquiry->has_no_lists ? send_single(inquiry, ret_reply)
                                               : send_list(inquiry, ret_reply);
 }

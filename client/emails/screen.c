@@ -11,12 +11,31 @@
 
 #define DEFAULT_COLUMNS 80
 
+size_t screen_unsafe(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+
+    if (c[0] < ' ' || c[0] == 0x7F)
+        return 1;
+    if (c[0] == 0xC2 && c[1] >= 0x80 && c[1] <= 0x9F) /* U+0080 to U+009F */
+        return 2;
+    if (c[0] == 0xE2 && c[1] == 0x80 && c[2] >= 0xA8 && c[2] <= 0xAE) /* U+2028 to U+202E */
+        return 3;
+    return c[0] == 0xE2 && c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9 ? 3 : 0; /* U+2066 ... */
+}
+
 /* Reads one character. Returns its length in bytes and sets its columns, -1 if it must not be
  * shown. */
 static size_t take_character(const char *text, int *ret_columns)
 {
     mbstate_t state = {0};
     wchar_t wide;
+    size_t unsafe = screen_unsafe(text);
+
+    if (unsafe) {
+        *ret_columns = -1;
+        return unsafe;
+    }
     size_t len = mbrtowc(&wide, text, strlen(text), &state);
 
     if (len == 0 || len > strlen(text)) {

@@ -11,6 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Returns the length of the character at `text`, in UTF-8, if it must not reach a terminal as it
+ * is: a control character (C0, DEL, C1), one that ends a line, or one that reorders it; else 0. */
+size_t screen_unsafe(const char *text);
+
 /* Appends `text` without control characters and invalid bytes, as far as it fits into `max`
  * columns; returns the columns. */
 size_t screen_add(struct buf *out, const char *text, size_t max);

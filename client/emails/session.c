@@ -22,6 +22,11 @@ int64_t session_now_ms(void)
     return clock_real().now_ms;
 }
 
+bool session_is_interrupted(void)
+{
+    return session_signal != 0;
+}
+
 /* ---- the results ---- */
 
 bool session_flush(struct session *session)
@@ -32,7 +37,9 @@ bool session_flush(struct session *session)
         progress_clear(&session->progress);
     if (output_flush(output) || session->stop)
         return !session->stop;
-    session->stop = output->error == EPIPE ? STOP_PIPE : STOP_OUTPUT;
+    session->stop = output->error == EPIPE   ? STOP_PIPE
+                    : output->error == EINTR ? STOP_SIGNAL
+                                             : STOP_OUTPUT;
     if (session->stop == STOP_OUTPUT) {
         session_error(session, "standard output: %s", strerror(output->error));
         session_fails(session, STATUS_FAILED);
@@ -135,10 +142,14 @@ bool session_tick(void *arg)
 
 static void add_credits(const struct tally *tally, struct buf *out)
 {
+    int64_t maybe = tally->maybe + tally->lost;
+
     if (tally->yes)
         buf_addf(out, ", %lld credit%s", (long long)tally->yes, tally->yes == 1 ? "" : "s");
-    if (tally->maybe)
-        buf_addf(out, ", %lld more maybe", (long long)tally->maybe);
+    if (maybe && tally->yes)
+        buf_addf(out, ", up to %lld more", (long long)maybe);
+    else if (maybe)
+        buf_addf(out, ", up to %lld credit%s", (long long)maybe, maybe == 1 ? "" : "s");
 }
 
 static void print_outcome(struct session *session)
@@ -149,12 +160,15 @@ static void print_outcome(struct session *session)
 
     if (session->options->dry_run) { /* what is not known is not a failure */
         failed -= tally->unknown;
-        buf_addf(&line, "%zu of %zu known", tally->done - tally->failed, session->list.n);
+        buf_addf(&line, "%zu of %zu known", tally->done - tally->failed - tally->in_progress,
+                 session->list.n);
     } else {
-        buf_addf(&line, "%zu of %zu done", tally->done, session->list.n);
+        buf_addf(&line, "%zu of %zu done", tally->done - tally->in_progress, session->list.n);
     }
     if (failed)
         buf_addf(&line, ", %zu failed", failed);
+    if (tally->in_progress)
+        buf_addf(&line, ", %zu still in progress", tally->in_progress);
     add_credits(tally, &line);
     buf_add_str(&line, ", ");
     progress_add_time(&line, (session_now_ms() - session->started_ms) / 1000);
@@ -164,14 +178,19 @@ static void print_outcome(struct session *session)
     session_note(session, "%s", buf_str(&line));
 }
 
-/* A refresh that is run again would pay for all results again. */
+/* A refresh that is run again would pay for all results again, and so would a limit to results
+ * that are younger than those of this run. */
 static void print_stop(struct session *session)
 {
-    const char *how =
-        session->options->refresh
-            ? "continue with --max-age in place of --refresh, then nothing is paid twice"
-            : "run it again to continue, nothing is paid twice";
+    const struct options *options = session->options;
+    bool is_short = options->max_age_s >= 0 &&
+                    options->max_age_s <= (session_now_ms() - session->started_ms) / 1000;
+    const char *how = "run it again to continue, nothing is paid twice";
 
+    if (options->refresh)
+        how = "continue with --max-age in place of --refresh, then nothing is paid twice";
+    else if (is_short)
+        how = "continue with a longer --max-age, then nothing is paid twice";
     if (session->list.n)
         session_note(session, "stopped after %zu of %zu; %s", session->tally.done, session->list.n,
                      how);

@@ -34,7 +34,9 @@ struct tally {
     size_t cost;        /* the same without duplicates: what they would cost */
     size_t refreshable; /* known or not, without duplicates: what a refresh would cost */
     size_t n_looked_up; /* by the upstream */
+    size_t in_progress; /* ended as lookups that continue; neither failed nor done in the end */
     int64_t yes, maybe; /* credits */
+    int64_t lost;       /* credits that may have been paid for results that did not arrive */
 };
 
 struct session {
@@ -54,6 +56,9 @@ struct session {
 
 /* The number of the signal that asks to stop; 0 = none. */
 extern volatile sig_atomic_t session_signal;
+
+/* Returns whether there is one. */
+bool session_is_interrupted(void);
 
 int64_t session_now_ms(void);
 

@@ -3,15 +3,17 @@
 import csv
 import io
 import json
+import os
 import re
+import select
 import signal
 import subprocess
 
 import client_keys
 import pytest
 from emails_tool import EMAILS, Tool, client_environment, listed, paid, run
-from programs import run_to_end
-from waiting import PATIENCE_S
+from programs import run_to_end, tied
+from waiting import PATIENCE_S, eventually
 
 TWO = "milvali.com\tinfo@milvali.com\tVALID\nmilvali.com\tsupport@milvali.com\tVALID\n"
 
@@ -81,6 +83,15 @@ def test_table_file_has_columns(daemon, sim, tmp_path):
         ("acme.com", "t1"), ("b.com", "t2")}
     assert {(task["domain"], task["company_name"], task["city"]) for task in sim.ledger()} == {
         ("acme.com", "Acme, Inc.", "Berlin"), ("b.com", "B", None)}
+
+
+def test_table_with_similar_names_of_columns_costs_nothing_again(daemon, sim, tmp_path):
+    """The server takes the same columns of the same table, so it joins the results."""
+    text = "Domain Rating, Domain ,Country code\n45,a.com,49\n"
+    (tmp_path / "in.csv").write_text(text)
+    assert run(daemon, "-qa", "-f", str(tmp_path / "in.csv")) == (0, "info@a.com\nsupport@a.com\n", "")
+    assert daemon.request("POST", "/emails", {"Content-Type": "text/csv"}, text).status == 200
+    assert [(task["domain"], task["country"]) for task in sim.ledger()] == [("a.com", None)]
 
 
 def test_domain_can_have_company_and_place(daemon, sim):
@@ -246,6 +257,7 @@ def test_worst_status_counts(testbed, sim, keys):
 
 # ---- pipes ----
 
+
 def test_closed_pipe_ends_it_silently(daemon, sim):
     run(daemon, "known.com")
     sim.hold_submits()
@@ -259,6 +271,24 @@ def test_head_gets_its_line(daemon):
     done = subprocess.run(["bash", "-c", f"{EMAILS} -qa < <(printf 'a.com\\nb.com\\n') | head -1"],
                           env=client_environment(daemon), capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     assert re.fullmatch(r"info@[ab]\.com\n", done.stdout) and done.stderr == ""
+
+
+def test_signal_ends_a_run_whose_output_is_not_read(daemon, tmp_path):
+    """The pipe is full, and nothing reads it."""
+    run(daemon, "-q", text=listed(20))
+    (tmp_path / "list").write_text(listed(20) * 200)
+    reader, writer = os.pipe()
+    with subprocess.Popen(tied([EMAILS, "-f", str(tmp_path / "list")]), env=client_environment(daemon), stdout=writer,
+                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        eventually(lambda: not select.select([], [writer], [], 0)[1])
+        process.send_signal(signal.SIGTERM)
+        try:
+            err = process.communicate(timeout=PATIENCE_S)[1]
+        finally:
+            process.kill()
+            os.close(reader)
+            os.close(writer)
+    assert process.returncode == 143 and "; run it again to continue, " in err
 
 
 def test_output_that_cannot_be_written_is_1(daemon):

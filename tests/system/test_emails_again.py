@@ -2,16 +2,19 @@
 """test_emails_again.py - tests that the command line tool `emails` continues after failures: it asks again for
 what has no result, honours Retry-After and its own limits, and gives up in the end."""
 import json
+import pathlib
+import re
+import signal
 import socket
+import threading
 
 import certificates
 import client_keys
 import pytest
 from emails_tool import Terminal, Tool, listed, paid, run
 from programs import HOUR_MS
-from scripted import EMPTY, Scripted, failure, problem, result
-from waiting import eventually
-
+from scripted import EMPTY, Scripted, failure, problem, result, results
+from waiting import PATIENCE_S, eventually
 
 @pytest.fixture
 def place(tmp_path):
@@ -69,8 +72,34 @@ def test_rejection_that_passes_is_tried_again(responses):
 def test_rate_limit_is_waited_for(testbed, sim, keys):
     env = {"EMAILSD_KEY": keys.add("reader", "rate=1")}
     daemon = client_keys.start(testbed, sim, keys)
-    for domain in ("a.com", "b.com", "c.com"):
-        assert run(daemon, "-qa", domain, env=env)[0] == 0
+    sim.hold_submits()
+    with Tool(daemon, "-qa", "a.com", env=env) as one, Tool(daemon, "-qa", "b.com", env=env) as two, \
+            Tool(daemon, "-qa", "c.com", env=env) as three:
+        eventually(lambda: daemon.metric('emailsd_http_requests_total{route="/emails",code="429"}'))
+        sim.release_submits()
+        for tool in (one, two, three):
+            assert tool.finish()[0] == 0
+
+
+def test_key_with_too_many_requests_is_waited_for(testbed, sim, keys):
+    """Its quota is not used up: the response has Retry-After."""
+    env = {"EMAILSD_KEY": keys.add("reader", "waiters=1")}
+    daemon = client_keys.start(testbed, sim, keys)
+    sim.hold_submits()
+    with Tool(daemon, "-qa", "a.com", env=env) as one:
+        daemon.await_waiters(1)
+        with Tool(daemon, "-qa", "b.com", env=env) as two:
+            eventually(lambda: daemon.metric('emailsd_http_requests_total{route="/emails",code="429"}'))
+            sim.release_submits()
+            assert one.finish()[0] == 0
+            assert two.finish()[:2] == (0, "info@b.com\nsupport@b.com\n")
+
+
+@pytest.mark.parametrize("words, text", [(["c0.com"], ""), ([], listed(2))])
+def test_quota_is_exhausted_only_without_a_time_for_another_try(words, text):
+    for headers, status in (({}, 5), ({"Retry-After": "3600"}, 3)):
+        with Scripted((429, headers, problem(429, "quota-exceeded"), True)) as server:
+            assert run(server, "-qw", "1", *words, text=text)[0] == status
 
 
 @pytest.mark.parametrize("status, code, wanted", [(400, "invalid-body", 1), (401, "unauthorized", 4)])
@@ -144,6 +173,18 @@ def test_limit_of_credits_holds_without_usage():
     with Scripted((200, {}, first, False), (200, {}, second, True), credits=[]) as server:
         assert run(server, "-q", "-m", "8", text=listed(5))[0] == 0
     assert [query["max_credits"] for query in server.queries()] == ["8", "3"]
+
+
+@pytest.mark.parametrize("response, left", [
+    ((504, {}, problem(504, "still-processing", charged="maybe"), True), "3"),
+    ((502, {"Content-Type": "text/html"}, "<html>\n</html>", True), "3"),
+    ((503, {}, problem(503, "draining"), True), "8")])
+def test_limit_of_credits_counts_rejections_that_may_have_cost(response, left):
+    """The server or a proxy has not waited for the end; /usage says what the lookups have cost."""
+    known = results(*listed(5).split())
+    with Scripted(response, (200, {}, known, True), credits=[100, 105]) as server:
+        assert run(server, "-q", "-m", "8", "--refresh", text=listed(5))[0] == 0
+    assert [query["max_credits"] for query in server.queries()] == ["8", left]
 
 
 @pytest.mark.parametrize("words", [["--refresh"], ["--max-age", "0"]])
@@ -236,6 +277,117 @@ def test_time_for_the_answer_is_not_part_of_the_wait(tmp_path):
         terminal.type("y\r")
         assert terminal.finish() == 0
         assert [("wait" in query, "cached" in query) for query in server.queries()] == [(False, True), (True, False)]
+
+
+# ---- some entries ----
+
+def test_domain_that_takes_long_does_not_block_the_others(testbed, sim):
+    """Each is asked for alone; the server ends a request for the slow one after a second."""
+    sim.rule("slow.com", time_ms=HOUR_MS)
+    daemon = testbed.daemon(sim, "--bulk-entries", "0", "--max-wait", "1s")
+    with Tool(daemon, "-a", "slow.com", "a.com", "b.com") as tool:
+        assert [tool.line() for _ in range(4)] == [f"{name}@{domain}.com\n" for domain in "ab"
+                                                  for name in ("info", "support")]
+        tool.process.send_signal(signal.SIGTERM)
+        assert tool.finish()[0] == 143
+
+
+def test_domains_that_were_not_asked_for_are_reported():
+    held = problem(503, "overloaded")
+    with Scripted((405, {}, problem(405, "method-not-allowed"), True), (503, {}, held, True)) as server:
+        status, out, err = run(server, "-w", "1", "a.com", "b.com", "c.com")
+    assert (status, out) == (3, "")
+    assert "emails: a.com: overloaded (overloaded)\n" in err
+    assert "2 of 3 have no result" in err
+
+
+def test_domain_that_is_too_long_is_a_failure_of_its_own(testbed, sim):
+    daemon = testbed.daemon(sim, "--bulk-entries", "100")
+    text = listed(3) + "x" * 60000 + "\n" + "".join(f"d{i}.com\n" for i in range(20))
+    status, out, err = run(daemon, "-a", text=text)
+    assert status == 1 and len(out.splitlines()) == 46 and len(sim.ledger()) == 23
+    assert err.count("(body-too-large)\n") == 1 and "\n24 of 24 done, 1 failed, 23 credits, " in err
+    # After the rejection, the rest is one list again: 24, 12, 6, 3; 3, 1, 1; 20.
+    assert daemon.metric('emailsd_http_requests_total{route="/emails",code="200"}') <= 4
+
+
+@pytest.mark.parametrize("words", [[], ["-m", "1"], ["-m", "9"]])
+def test_lookup_that_takes_longer_than_the_server_waits_is_waited_for(testbed, sim, words):
+    """More often than there are tries. If it may have used the limit up, the rest is one list without credits."""
+    n_requests = 1 if words == ["-m", "1"] else 6
+    sim.behave(task_time_ms=HOUR_MS)
+    daemon = testbed.daemon(sim, "--max-wait", "1s")
+    with Tool(daemon, "-j", *words, "slow.com") as tool:
+        eventually(lambda: daemon.metric('emailsd_http_requests_total{route="/emails",code="200"}') >= n_requests)
+        sim.behave(task_time_ms=0)
+        status, out, err = tool.finish()
+    assert status == 0 and json.loads(out)["count"] == 2
+    assert re.fullmatch(r"1 of 1 done, up to 1 credit, \d+ s\n", err)
+
+
+def test_lookup_that_is_still_in_progress_is_not_done(testbed, sim):
+    sim.hold_submits()
+    daemon = testbed.daemon(sim)
+    daemon.lookup("a.com", **{"async": 1})
+    sim.reach(submit=1)
+    status, _, err = run(daemon, "-jw", "0", "a.com")
+    assert status == 6 and re.search(r"\n0 of 1 done, 1 still in progress, up to 1 credit, \d+ s\n$", err)
+    sim.release_submits()
+
+
+def test_outcome_counts_what_a_broken_connection_may_have_cost():
+    first = result(0, "c0.com", charged="yes")
+    second = results("c1.com", "c2.com", "c3.com") + failure(3, 400, "invalid-domain")
+    with Scripted((200, {}, first, False), (200, {}, second, True)) as server:
+        _, _, err = run(server, "-a", text=listed(5))
+    assert re.search(r"\n5 of 5 done, 1 failed, 1 credit, up to 3 more, \d+ s\n$", err)
+
+
+# ---- signals ----
+
+class Interrupting(Scripted):
+    """Interrupts the tool while it reads /usage: when it continues, it finds the signal and the response."""
+
+    def __init__(self, *responses, **how):
+        self.has_tool = threading.Event()
+        self.process = None
+        super().__init__(*responses, **how)
+
+    def respond(self, handler):
+        if handler.path != "/usage":
+            super().respond(handler)
+            return
+        assert self.has_tool.wait(PATIENCE_S)
+        self.process.send_signal(signal.SIGSTOP)
+        state = pathlib.Path(f"/proc/{self.process.pid}/stat")
+        eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+        super().respond(handler)
+        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("words", [["a.com"], ["a.com", "b.com"]])
+def test_nothing_is_sent_after_a_signal(words):
+    with Interrupting((200, {}, results(*words), True), credits=[0]) as server, \
+            Tool(server, "-m", "5", *words) as tool:
+        server.process = tool.process
+        server.has_tool.set()
+        assert tool.finish()[:2] == (130, "")
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("words, how", [
+    (["--max-age", "0"], "continue with a longer --max-age, then nothing is paid twice"),
+    (["--max-age", "30d"], "run it again to continue, nothing is paid twice"),
+    (["--refresh"], "continue with --max-age in place of --refresh, then nothing is paid twice")])
+def test_signal_says_how_to_continue_without_a_second_payment(testbed, sim, words, how):
+    daemon = testbed.daemon(sim)
+    sim.hold_submits()
+    with Tool(daemon, *words, "a.com") as tool:
+        sim.reach(submit=1)
+        tool.process.send_signal(signal.SIGINT)
+        assert tool.finish() == (130, "", f"stopped after 0 of 1; {how}\n")
+    sim.release_submits()
 
 
 # ---- TLS ----

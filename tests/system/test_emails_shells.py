@@ -27,7 +27,7 @@ def complete(shell, typed, completed):
 @pytest.mark.skipif(not BASH_COMPLETION.exists(), reason="bash-completion is not installed")
 @pytest.mark.parametrize("typed, completed", [
     ("--dr", "--dry-run "), ("--max-c", "--max-credits "), ("-f my-d", "-f my-domains.csv "),
-    ("--key-file my-d", "--key-file my-domains.csv "), ("-y --addr", "-y --addresses ")])
+    ("-qf my-d", "-qf my-domains.csv "), ("--key-file my-d", "--key-file my-domains.csv "), ("-y --addr", "-y --addresses ")])
 def test_bash_completes_options_and_files(tmp_path, typed, completed):
     (tmp_path / "my-domains.csv").write_text("domain\n")
     (tmp_path / "rc").write_text(

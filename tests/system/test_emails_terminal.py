@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """test_emails_terminal.py - tests the command line tool `emails` on a pseudo terminal: its table, its progress
 line, its question before it spends, and Ctrl-C."""
+import json
 import re
 import shutil
 import subprocess
+import threading
 
 import client_keys
 import pytest
 from emails_tool import DRAWN, EMAILS, Terminal, listed, paid, run
+from scripted import Scripted, failure, results
 from waiting import PATIENCE_S, eventually
 
 WIDTHS = [40, 80, 200]
@@ -146,6 +149,17 @@ def test_escapes_of_the_input_do_not_reach_the_terminal(daemon):
     assert b"\x1b[2J" not in terminal.seen and b"\x07" not in terminal.seen
 
 
+@pytest.mark.parametrize("words", [["-p"], ["-a"], []])
+def test_controls_of_the_server_do_not_reach_the_terminal(words):
+    """U+009B begins an escape sequence, and U+202E reverses the rest of the line."""
+    line = json.dumps({"status": 200, "outcome": "hit", "charged": "no", "domain": "a.com", "company_name": "A",
+                       "count": 1, "emails": [{"email": "\u009b2J\u202e@a.com", "status": "VALID"}]}, ensure_ascii=False)
+    with Scripted((200, {}, f"event: result\ndata: {line}\n\n", True)) as server, \
+            Terminal(server, "-q", *words, "a.com") as terminal:
+        assert terminal.finish() == 0
+    assert b"?2J?@a.com" in terminal.seen
+
+
 def test_without_arguments_it_prints_the_start_of_the_help():
     with Terminal(None) as terminal:
         assert terminal.finish() == 2
@@ -228,6 +242,36 @@ def test_twenty_five_unknown_domains_leave_no_question(daemon, sim, tmp_path):
     with Terminal(daemon, files="<list", cwd=tmp_path) as terminal:
         assert terminal.finish() == 0
     assert "[y/N]" not in terminal.seen.decode() and len(sim.ledger()) == 28
+
+
+class Held(Scripted):
+    """Its first response waits until it is released."""
+
+    def __init__(self, *responses, **how):
+        self.has_request, self.release = threading.Event(), threading.Event()
+        super().__init__(*responses, **how)
+
+    def respond(self, handler):
+        self.has_request.set()
+        assert self.release.wait(PATIENCE_S)
+        super().respond(handler)
+
+
+@pytest.mark.parametrize("answer, status, n_requests", [("\r", 1, 1), ("y\r", 0, 2)])
+def test_only_what_is_typed_after_the_question_answers_it(tmp_path, answer, status, n_requests):
+    (tmp_path / "list").write_text(listed(26))
+    unknown = "".join(failure(i, 504, "not-cached") for i in range(26))
+    known = results(*listed(26).split(), charged="yes")
+    with Held((200, {}, unknown, True), (200, {}, known, True), credits=[0]) as server, \
+            Terminal(server, files="<list >out", cwd=tmp_path, columns=200) as terminal:
+        assert server.has_request.wait(PATIENCE_S)
+        terminal.type("y\r")
+        terminal.await_text("y\r\n")  # the terminal has it: this is its echo
+        server.release.set()
+        terminal.await_text("[y/N] ")
+        terminal.type(answer)
+        assert terminal.finish() == status
+        assert len(server.requests) == n_requests
 
 
 # ---- Ctrl-C ----

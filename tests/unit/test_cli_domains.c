@@ -69,6 +69,8 @@ static const struct {
     {"company_name, DOMAIN \n\"A, Inc. \"\"x\"\"\",a.com\n", "a.com|company_name=A, Inc. \"x\";"},
     {"domain,city\n\"a.com\",\"New\nYork\"\nb.com,\" \"\n", "a.com|city=New\nYork;b.com;"},
     {"domain,domain\na.com,b.com\n", "a.com;"},
+    {"domain rating,domain,country code\n45,a.com,49\n", "a.com;"},
+    {"\tdomain \t, , state tax id,city\ta\na.com,x,y,z\n", "a.com;"},
     {"domain,city\na.com\nb.com,X,more,cells\n,Y\n", "a.com;b.com|city=X;|city=Y;"},
     {"\"domain\"\n\"\"\n\"a\"b\n", "ab;"},
 };

@@ -87,6 +87,15 @@ LOOP_TEST(line_of_a_problem_has_a_status, problems)
     line_done(&line);
 }
 
+/* Too many requests of the key wait, which passes. */
+TEST(line_of_a_quota_that_is_not_used_up_is_tried_again)
+{
+    struct line line = {.http_status = 429, .code = "quota-exceeded", .is_temporary = true};
+
+    ck_assert(line_asks_for_another_try(&line));
+    ck_assert_int_eq(line_exit_status(&line), STATUS_UNREACHABLE);
+}
+
 TEST(line_of_a_document_is_like_a_line)
 {
     struct buf autobuf out = BUF_INIT(4096);

@@ -5,9 +5,10 @@
 #include "base/mem.h"
 #include "tests/support/suite.h"
 
-#include <locale.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define START(domain)                                                                              \
     "{\"index\":0,\"input\":\"x\",\"status\":200,\"outcome\":\"hit\",\"charged\":\"no\","          \
@@ -24,9 +25,26 @@
 #define PROBLEM(code)                                                                              \
     "{\"index\":0,\"input\":\"x\",\"status\":400,\"outcome\":\"rejected\",\"charged\":\"no\","     \
     "\"problem\":{\"detail\":\"d\",\"code\":\"" code "\"}}"
+#define CONTROLS                                                                                   \
+    START("a.com")                                                                                 \
+    "{\"email\":\"\xC2\x9B"                                                                        \
+    "2J@a.com\",\"status\":\"A\xE2\x80\xAE\xE2\x80\xA8\xE2\x81\xA6\xC2\xA0\"}],\"count\":1}"
 #define HEADER                                                                                     \
     "index,input,tracking_id,domain,company_name,email,email_status,status,code,outcome,"          \
     "charged\r\n"
+
+/* The output is not that of the terminal on which the test may run. */
+static void leave_terminal(void)
+{
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
+    close(fd);
+    unsetenv("COLUMNS");
+}
+
+FIXTURE(leave_terminal, NULL);
 
 static const struct {
     enum format format;
@@ -34,9 +52,11 @@ static const struct {
     const char *line, *output;
 } formats[] = {
     {FORMAT_PLAIN, false, TWO, "a.com\tinfo@a.com\tVALID\na.com\tb?@a.com\tA?B\n"},
+    {FORMAT_PLAIN, false, CONTROLS, "a.com\t?2J@a.com\tA???\xC2\xA0\n"},
     {FORMAT_PLAIN, false, EMPTY, ""},
     {FORMAT_PLAIN, false, PROBLEM("invalid-domain"), ""},
     {FORMAT_ADDRESSES, false, TWO, "info@a.com\nb?@a.com\n"},
+    {FORMAT_ADDRESSES, false, CONTROLS, "?2J@a.com\n"},
     {FORMAT_ADDRESSES, false, EMPTY, ""},
     {FORMAT_CSV, false, TWO,
      HEADER "7,'=x,'+1,a.com,\"A, Inc.\",info@a.com,VALID,200,,hit,no\r\n"

@@ -65,6 +65,12 @@ static const struct {
      4,
      "\xE4\xBE\x8B\xE3\x81\x88"},
     {{.domain = "a\033[31m\n\xFF", .phase = "queued", SINGLE}, 9, "a?[31m?? "},
+    {{.domain = "a\xC2\x9B"
+                "1m\xC2\xA0\xE2\x80\xAE\xE2\x80\xA8\xE2\x81\xA7\xE2\x81\xAA\xE2\x80\xA7",
+      .phase = "queued",
+      SINGLE},
+     9,
+     "a?1m\xC2\xA0???\xE2\x81\xAA\xE2\x80\xA7"},
 };
 
 LOOP_TEST(progress_line_is_cut_by_columns, lines)
