@@ -156,6 +156,28 @@ TEST(pause_of_2_hours_ends_the_entries_after_one)
     expect_ended_with(reader, ERR_PAUSED, 10);
 }
 
+/* After an hour, entries end until the reader stalls. What the others meet then is another
+ * condition, for which they wait. */
+TEST(list_that_gave_up_on_a_pause_waits_for_the_store)
+{
+    pause(true);
+    struct list_reader *reader = list_open(list_of_companies(0, 3000));
+    flow_advance(62 * MINUTE_MS);
+    pause(false);
+    weak_store_fail_all(flow.store, true);
+    list_read(reader);
+    size_t n_paused = list_errors(reader, ERR_PAUSED);
+    ck_assert_uint_ge(n_paused, BULK_UNREAD_MAX);
+    flow_advance(10 * MINUTE_MS);
+    list_read(reader);
+    ck_assert_int_eq(waiting_for(reader), ERR_STORAGE_UNAVAILABLE);
+    weak_store_fail_all(flow.store, false);
+    list_read_all(reader, HOUR_MS);
+    ck_assert_uint_eq(list_errors(reader, ERR_PAUSED), n_paused);
+    ck_assert_uint_eq(list_errors(reader, ERR_OK), 3000 - n_paused);
+    list_free(reader);
+}
+
 TEST(pause_ends_an_entry_that_may_have_an_older_result)
 {
     struct bulk_list *list = list_of_companies(0, 20);
@@ -286,17 +308,17 @@ TEST(list_that_has_a_slot_within_the_hour_ends_with_all_results)
     list_free(reader);
 }
 
-TEST(list_that_has_a_slot_after_the_hour_continues)
+TEST(list_without_a_slot_for_an_hour_ends_many_entries_together)
 {
     start_small();
     flood(NULL, FLOOD_MS);
     struct list_reader *reader = list_open(list_of_companies(0, 300));
-    flood(reader, 61 * MINUTE_MS);
-    ck_assert_uint_gt(list_errors(reader, ERR_OVERLOADED), 0);
-    list_read_all(reader, HOUR_MS);
-    ck_assert_uint_gt(list_errors(reader, ERR_OK), 0);
-    ck_assert_uint_eq(list_errors(reader, ERR_OK) + list_errors(reader, ERR_OVERLOADED), 300);
-    ck_assert_uint_eq(list_charged(reader, CHARGED_YES), list_errors(reader, ERR_OK));
+    flood(reader, 59 * MINUTE_MS);
+    ck_assert_uint_eq(reader->n, 0);
+    flood(reader, 2 * MINUTE_MS);
+    ck_assert(reader->is_over);
+    ck_assert_uint_eq(list_errors(reader, ERR_OVERLOADED), 300);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_NO), 300);
     list_free(reader);
 }
 
@@ -331,11 +353,11 @@ TEST(store_that_is_away_for_2_hours_ends_the_entries_after_one)
     expect_ended_with(reader, ERR_STORAGE_UNAVAILABLE, 0);
 }
 
-/* It returns neither a result nor an error. */
+/* It returns neither a result nor an error. Many more entries than may wait for it together. */
 TEST(store_that_hangs_for_2_hours_ends_the_entries_after_one)
 {
     held_calls_set(HOLD_POSTED, "find");
-    struct list_reader *reader = list_open(list_of_companies(0, 200));
+    struct list_reader *reader = list_open(list_of_companies(0, 5000));
 
     flow_advance(4 * MINUTE_MS);
     ck_assert_int_eq(waiting_for(reader), ERR_OK);
@@ -347,8 +369,8 @@ TEST(store_that_hangs_for_2_hours_ends_the_entries_after_one)
     flow_advance(3 * MINUTE_MS);
     list_read(reader);
     ck_assert(reader->is_over);
-    ck_assert_uint_eq(list_errors(reader, ERR_STORAGE_UNAVAILABLE), 200);
-    ck_assert_uint_eq(list_charged(reader, CHARGED_NO), 200);
+    ck_assert_uint_eq(list_errors(reader, ERR_STORAGE_UNAVAILABLE), 5000);
+    ck_assert_uint_eq(list_charged(reader, CHARGED_NO), 5000);
     held_calls_release();
     list_free(reader);
     ck_assert_uint_eq(fake_upstream_ledger(flow.upstream), 0);

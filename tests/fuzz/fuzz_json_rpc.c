@@ -40,11 +40,11 @@ static bool has_valid_params(const struct json *document)
 static bool is_message(const struct json *document, const struct json_rpc_message *message)
 {
     const struct json *id = json_get(document, "id");
-    int64_t n;
+    int64_t n, end = INT64_C(1) << 53;
+    bool is_valid_id = !id || json_string(id) || (json_integer(id, &n) && llabs(n) < end);
 
     return has_version(document) && json_get_string(document, "method") &&
-           has_valid_params(document) && (!id || json_string(id) || json_integer(id, &n)) &&
-           (id != NULL) == (message->id != NULL);
+           has_valid_params(document) && is_valid_id && (id != NULL) == (message->id != NULL);
 }
 
 static void check_message(const char *text, size_t len, enum json_rpc_code code,
@@ -112,6 +112,15 @@ static void check_call(char *id, enum mcp_version version, const char *text)
 
 /* ---- the version ---- */
 
+/* Returns whether header and body name the same version, as far as both name one. */
+static bool names_one_version(const struct json_rpc_message *message, const char *header)
+{
+    const char *named = json_get_string(json_get(message->params, "_meta"),
+                                        "io.modelcontextprotocol/protocolVersion");
+
+    return !named || !header || strcmp(named, header) == 0;
+}
+
 static void check_version(const struct json_rpc_message *message, const struct mcp_headers *headers)
 {
     struct mcp_judgement judgement;
@@ -122,6 +131,7 @@ static void check_version(const struct json_rpc_message *message, const struct m
     FUZZ_WANT(judgement.version < MCP_VERSIONS);
     if (code)
         return;
+    FUZZ_WANT(names_one_version(message, headers->version));
     if (mcp_version_is_stateless(judgement.version)) {
         FUZZ_WANT(headers->version && headers->method);
         FUZZ_WANT(strcmp(headers->version, mcp_version_name(judgement.version)) == 0);

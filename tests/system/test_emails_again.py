@@ -16,6 +16,7 @@ from programs import HOUR_MS
 from scripted import EMPTY, Scripted, failure, problem, result, results
 from waiting import PATIENCE_S, eventually
 
+
 @pytest.fixture
 def place(tmp_path):
     return ["--store", f"sqlite:{tmp_path}/emailsd.db"]

@@ -322,7 +322,6 @@ def test_async_example_starts_again_after_a_restart(testbed, sim, run):
     assert len(sim.ledger("milvali.com")) == 1
 
 
-<<<<<<< HEAD
 # ---- prepared responses ----
 
 RESULT = {"index": 0, "input": "milvali.com", "status": 200, "outcome": "hit", "charged": "no",
@@ -343,30 +342,16 @@ def failed(status, headers):
 def test_get_example_repeats_three_statuses_with_retry_after(run, name):
     temporary = [failed(status, {"Retry-After": "1"}) for status in (429, 503, 504)]
     with Scripted(*temporary, reply(200, {}, RESULT)) as server:
-=======
-@pytest.mark.parametrize("name", GETS)
-def test_get_example_repeats_three_statuses_with_retry_after(run, name):
-    temporary = [(status, {"Retry-After": "1"}, problem(status, "some-code"), True) for status in (429, 503, 504)]
-    known = json.dumps({"emails": [{"email": "info@milvali.com"}]}, separators=(",", ":"))
-    with Scripted(*temporary, (200, {}, known, True)) as server:
->>>>>>> ma
         assert run(name, server.urls[0], "milvali.com").finish() == "info@milvali.com\n"
         assert len(server.requests) == 4
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("status, headers", [
     (429, {}), (504, {}), (503, {}), (402, {"Retry-After": "1"}), (502, {"Retry-After": "1"})])
 @pytest.mark.parametrize("name", SINGLE)
 def test_single_example_repeats_no_other_error(run, name, status, headers):
     """504 without Retry-After is `not-cached`; 503 always has it."""
     with Scripted(failed(status, headers)) as server:
-=======
-@pytest.mark.parametrize("status, headers", [(429, {}), (402, {"Retry-After": "1"}), (502, {"Retry-After": "1"})])
-@pytest.mark.parametrize("name", GETS)
-def test_get_example_repeats_no_other_error(run, name, status, headers):
-    with Scripted((status, headers, problem(status, "some-code", detail="not now"), True)) as server:
->>>>>>> ma
         example = run(name, server.urls[0], "milvali.com")
         example.finish(1)
         assert "some-code: not now" in example.errors()

@@ -73,7 +73,7 @@ def test_notification_is_accepted_and_has_no_effect(daemon, sim, version, method
     assert sim.calls()["submit"] == 0
 
 
-@pytest.mark.parametrize("given", [1, 0, -5, 2**53, "a", "", "x" * 5000, '"\\\u2028é', "\u007f" * 300])
+@pytest.mark.parametrize("given", [1, 0, -5, 2**53 - 1, 1 - 2**53, "a", "", "x" * 5000, '"\\\u2028é', "\u007f" * 300])
 def test_response_has_the_id_of_its_request(daemon, given):
     for method in ("ping", "nothing"):
         assert send(daemon, message(method, id=given)).json()["id"] == given
@@ -200,8 +200,8 @@ def test_call_in_which_all_entries_fail_is_an_error_with_the_reasons(daemon, sim
     result = find(daemon, ["milvali", "errored.com"])
     assert result["isError"] is True
     first, second = result["content"][0]["text"].split("\n")
-    assert first.startswith("milvali: ") and first.endswith(" (invalid-domain)")
-    assert second.startswith("errored.com: ") and second.endswith(" (lookup-failed)")
+    assert first.startswith('"milvali": ') and first.endswith(" (invalid-domain)")
+    assert second.startswith('"errored.com": ') and second.endswith(" (lookup-failed)")
     assert codes(result["structuredContent"]["results"]) == {"invalid-domain": 1, "lookup-failed": 1}
     check_schema(result["structuredContent"], schemas(daemon)["find_company_emails"])
 

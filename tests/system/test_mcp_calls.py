@@ -8,7 +8,7 @@ import client_keys
 import pytest
 from lists import charged, codes, domains, paid, results_of
 from lists import stream as list_stream
-from mcp import (STATELESS, VERSIONS, call_of, check_schema, find, message, messages_of, schemas, send, stream)
+from mcp import (ACCEPT, STATELESS, VERSIONS, call_of, check_schema, find, message, messages_of, schemas, send, stream)
 from programs import HOUR_MS
 from tracing import can_trace, hanging
 from waiting import eventually
@@ -20,9 +20,9 @@ def has_no_list(daemon):
     return eventually(lambda: daemon.metric("emailsd_bulks") == 0)
 
 
-def open_call(daemon, entries, *lines, **arguments):
+def open_call(daemon, entries, *lines, token=None, **arguments):
     """Sends a call without reading its response; returns the connection."""
-    request = call_of("find_company_emails", {"domains": entries, **arguments})
+    request = call_of("find_company_emails", {"domains": entries, **arguments}, token)
     body = json.dumps(request).encode()
     connection = daemon.connect()
     connection.send_get("/mcp", "Content-Type: application/json", f"Content-Length: {len(body)}", *lines, method="POST")
@@ -167,31 +167,37 @@ def test_stream_ends_with_the_open_entries_when_its_wait_is_over(testbed, sim):
     assert paid(sim) == ["milvali.com"]
 
 
-def test_stream_has_a_slot_of_all_streams(testbed, sim):
+def test_call_without_a_slot_of_a_stream_has_no_progress(testbed, sim):
     daemon = testbed.daemon(sim, "--max-streams", "1")
     sim.hold_submits()
     first = stream(daemon, ["milvali.com"])
     assert first.event()
-    request = call_of("find_company_emails", {"domains": ["other.com"]}, "t")
-    send(daemon, request).problem(503, "overloaded")
-    json_call = open_call(daemon, ["other.com"])  # needs no slot
+    second = open_call(daemon, ["other.com"], f"Accept: {ACCEPT}", token="t")
+    eventually(lambda: daemon.metric("emailsd_bulks") == 2)
     sim.release_submits()
-    assert json_call.read().json()["result"]["isError"] is False
+    response = second.read()
+    assert (response.status, response.header("Content-Type")) == (200, "application/json")
+    assert response.json()["result"]["isError"] is False
     assert messages_of(first)[-1]["result"]["isError"] is False
     eventually(lambda: daemon.metric("emailsd_streams") == 0)
+    assert paid(sim) == ["milvali.com", "other.com"]
 
 
-def test_call_beyond_the_limit_on_lists_is_rejected(testbed, sim):
-    daemon = testbed.daemon(sim, "--bulks", "1")
+@pytest.mark.parametrize("flags, n", [([], 4), (["--bulks", "1"], 1)])
+def test_call_beyond_the_limit_on_lists_tells_the_model(testbed, sim, flags, n):
+    """A client has a quarter of the lists. A status of 503 would be an error of the transport, which no model sees."""
+    daemon = testbed.daemon(sim, *flags)
     sim.hold_submits()
-    running = list_stream(daemon, ["milvali.com"])
+    running = [open_call(daemon, [domain]) for domain in domains(n)]
+    eventually(lambda: daemon.metric("emailsd_bulks") == n)
     for token in (None, "t"):
         request = call_of("find_company_emails", {"domains": ["other.com"]}, token)
-        response = send(daemon, request)
-        response.problem(503, "overloaded")
-        assert int(response.header("Retry-After")) >= 1
+        result = send(daemon, request).json()["result"]
+        text = result["content"][0]["text"]
+        assert result["isError"] and "(overloaded); repeat the call in " in text and "structuredContent" not in result
     sim.release_submits()
-    assert len(running.lines()) == 1
+    assert all(call.read().json()["result"]["isError"] is False for call in running)
+    assert paid(sim) == sorted(domains(n))
 
 
 # ---- clients that leave ----
@@ -254,6 +260,8 @@ def test_call_ends_in_time_while_the_engine_hangs(testbed, sim, token):
         eventually(lambda: daemon.get("/readyz?verbose").json()["checks"]["engine_lag_ms"] >= 1000)
         result = send(daemon, call_of("find_company_emails", {"domains": domains(3)}, token)).json()["result"]
         assert result["isError"] and "repeat the call" in result["content"][0]["text"]
+        usage = send(daemon, call_of("usage", {}, "x" * 60000 if token else None)).json()["result"]
+        assert usage["isError"] and "(overloaded); repeat the call in 5 s" in usage["content"][0]["text"]
     assert first.read().status == 200
     eventually(lambda: find(daemon, domains(3))["structuredContent"]["ok"] == 3)
     assert paid(sim) == sorted([*domains(3), "milvali.com"])

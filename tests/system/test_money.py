@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from waiting import PATIENCE_S, eventually
+from waiting import eventually
 
 REFUSALS = [
     pytest.param(401, 502, "upstream-auth", id="U21 401"),
@@ -116,7 +116,7 @@ def test_cooldown_after_an_unknown_outcome_blocks_a_second_payment(daemon, sim):
     daemon.lookup("milvali.com").problem(502, "upstream-outcome-unknown")
     answer = daemon.lookup("milvali.com")
     assert answer.problem(502, "upstream-outcome-unknown")["charged"] == "maybe"
-    assert 600 - PATIENCE_S <= int(answer.header("Retry-After")) <= 600
+    assert answer.header("Retry-After") is None  # a program would obey it, and pay a second time
     assert len(sim.ledger()) == 1
     assert daemon.lookup("example.org").status == 200
 

@@ -212,12 +212,20 @@ struct inbox *request_inbox(const struct request *request)
 
 /* ---- stream.h ---- */
 
+const char *stream_try_reserve(struct request *request)
+{
+    (void)request;
+    fake.n_reserved++;
+    return fake.has_no_slot ? "no slot" : NULL;
+}
+
 bool stream_reserve(struct request *request)
 {
-    if (fake.has_no_slot)
-        problem_send(request, ERR_OVERLOADED, NULL);
-    fake.n_reserved++;
-    return !fake.has_no_slot;
+    const char *why = stream_try_reserve(request);
+
+    if (why)
+        problem_send(request, ERR_OVERLOADED, why);
+    return !why;
 }
 
 struct stream *stream_start(struct request *request, struct reply *head, const char *heartbeat,

@@ -296,6 +296,11 @@ static const struct {
     {"localhost:8080", "null", false, false},
     {"localhost:8080", "about:blank", false, false},
     {"localhost:8080", "localhost", false, false},
+    {"localhost:8080", "evil.example/://localhost", false, false},
+    {"localhost:8080", "app://localhost", false, false},
+    {"localhost:8080", "HTTPS://localhost", true, true},
+    {"localhost:8080", "https:/localhost", false, false},
+    {"localhost:8080", " http://localhost", false, false},
     {"localhost:8080", "http://", false, false},
     {"localhost:8080", "http:///localhost", false, false},
     {"localhost:8080", "http://[::2]", false, false},
@@ -369,6 +374,27 @@ TEST(auth_link_without_fetch_metadata_is_rejected)
 
     same_site_allow_link(&presented.site);
     ck_assert(!is_accepted(&here, &presented) && !is_accepted(&anywhere, &presented));
+}
+
+/* The first line alone, and the last one alone, would name a page of this server. */
+TEST(auth_rejects_an_origin_of_several_lines)
+{
+    static const char *const lines[][2] = {
+        {"http://evil.example", "http://localhost"},
+        {"http://localhost", "http://evil.example"},
+        {"http://localhost", "http://localhost"},
+        {"http://evil.example", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        for (int j = 0; j < 2; j++) {
+            const char *name = j ? "Referer" : "Origin";
+            struct credentials presented =
+                read(HEADERS("Host", "localhost", name, lines[i][0], name, lines[i][1]));
+            ck_assert(!is_accepted(&here, &presented));
+            ck_assert(!is_accepted(&anywhere, &presented));
+            ck_assert_int_eq(auth_page_denial(&here, &presented) != NULL, j == 0);
+        }
 }
 
 /* A page of a name that its owner has pointed at this server. */

@@ -6,18 +6,10 @@
 #include "http/core/router.h"
 #include "http/endpoints/endpoints.h"
 
-static const struct route_body mcp_body;
-
 #include "base/json.h"
 #include "http/auth/client_keys.h"
 #include "listener_fixture.h"
 #include "tests/support/suite.h"
-
-static const struct route_body mcp_body = {.max_bytes = mcp_body_max,
-                                           .requires_length = true,
-                                           .accepts = mcp_accepts_type,
-                                           .accept_post = "application/json",
-                                           .own_pages_only = true};
 
 static struct listener *listener;
 static int fd;
@@ -129,6 +121,8 @@ static const struct {
     {"Host: listed.com\r\nOrigin: https://listed.com\r\n", 200},
     {"Host: test\r\nOrigin: http://other\r\n", 403},
     {"Host: test\r\nOrigin: null\r\n", 403},
+    {"Host: test\r\nOrigin: http://other\r\nOrigin: http://test\r\n", 403},
+    {"Host: test\r\nOrigin: other/://test\r\n", 403},
     {"Host: rebound.com\r\nOrigin: http://rebound.com\r\n", 403},
     {"Host: rebound.com\r\nOrigin: http://localhost\r\n", 403},
 };

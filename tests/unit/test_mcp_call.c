@@ -178,12 +178,16 @@ TEST(progress_is_reported_at_most_once_a_second)
     close_stream(true);
 }
 
-TEST(stream_beyond_the_limit_opens_no_list)
+TEST(call_beyond_the_limit_on_streams_gets_json)
 {
     fake.has_no_slot = true;
     post(CALL(TOKEN, DOMAINS));
-    ck_assert_int_eq(fake.status, 503);
-    ck_assert(!fake.is_parked);
+    return_opened();
+    ck_assert_ptr_null(fake.owner);
+    ck_assert(posted_pull()->closes_open && !posted_pull()->wants_progress);
+    return_results(3, true);
+    ck_assert_int_eq(fake.status, 200);
+    ck_assert_ptr_nonnull(strstr(buf_str(&fake.reply), "\"isError\":true"));
 }
 
 TEST(client_that_accepts_json_alone_gets_no_stream)
@@ -230,14 +234,34 @@ TEST(stream_whose_client_leaves_closes_the_reader)
 
 /* ---- an engine that does not keep up ---- */
 
-TEST(list_that_cannot_be_opened_is_a_problem)
+/* A model sees only the result of its call, not the status of a response. */
+TEST(list_that_cannot_be_opened_is_an_error_of_the_tool)
 {
     post(CALL(TOKEN, DOMAINS));
     bulk_list_free(TAKE(posted_open()->list));
     posted_open()->err = ERR_OVERLOADED;
+    posted_open()->detail = "too many lists";
+    posted_open()->retry_after_s = 7;
     return_call();
-    ck_assert_int_eq(fake.status, 503);
+    ck_assert_int_eq(fake.status, 200);
+    ck_assert_ptr_nonnull(
+        strstr(buf_str(&fake.reply), "\"too many lists (overloaded); repeat the call in 7 s\""));
+    ck_assert_ptr_nonnull(strstr(buf_str(&fake.reply), "\"isError\":true"));
     ck_assert_ptr_null(fake.owner);
+}
+
+TEST(line_ends_of_an_entry_make_no_line_of_its_own)
+{
+    post(CALL("", DOMAINS));
+    return_opened();
+    struct bulk_pull_call *pull = posted_pull();
+    pull->results[0] = (struct bulk_result){
+        .index = 2, .input = "a\nb: c (ok)", .outcome = BULK_REJECTED, .err = ERR_INVALID_DOMAIN};
+    pull->n = 1;
+    pull->progress = (struct bulk_progress){.total = 3, .done = 1};
+    return_call();
+    return_results(2, true);
+    ck_assert_ptr_nonnull(strstr(buf_str(&fake.reply), "\\n\\\"a\\\\nb: c (ok)\\\": "));
 }
 
 TEST(call_is_answered_late_and_its_list_promised)

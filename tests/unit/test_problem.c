@@ -55,19 +55,29 @@ TEST(problem_charged_of_the_case_overrides_the_table)
 
 static const struct {
     enum err err;
+    enum charged charged;
     int given_s;
     const char *header;
 } retries[] = {
-    {ERR_OVERLOADED, 0, "1"},         {ERR_DRAINING, 7, "7"},   {ERR_STILL_PROCESSING, 0, NULL},
-    {ERR_STILL_PROCESSING, 12, "12"}, {ERR_NOT_FOUND, 0, NULL},
+    {ERR_OVERLOADED, CHARGED_NO, 0, "1"},
+    {ERR_DRAINING, CHARGED_NO, 7, "7"},
+    {ERR_STILL_PROCESSING, CHARGED_MAYBE, 0, NULL},
+    {ERR_STILL_PROCESSING, CHARGED_MAYBE, 12, "12"},
+    {ERR_NOT_FOUND, CHARGED_NO, 0, NULL},
+    /* A request after that time could pay again. */
+    {ERR_LOOKUP_FAILED, CHARGED_MAYBE, 57, NULL},
+    {ERR_LOOKUP_FAILED, CHARGED_YES, 57, NULL},
+    {ERR_LOOKUP_FAILED, CHARGED_NO, 57, "57"},
+    {ERR_UPSTREAM_OUTCOME_UNKNOWN, CHARGED_MAYBE, 600, NULL},
 };
 
-LOOP_TEST(problem_503_and_given_value_set_retry_after, retries)
+LOOP_TEST(problem_sets_retry_after_if_a_repeated_request_cannot_pay_again, retries)
 {
     struct request request = {0};
     struct problem problem = problem_of(retries[_i].err, NULL);
     struct reply reply;
 
+    problem.charged = retries[_i].charged;
     problem.retry_after_s = retries[_i].given_s;
     problem_reply(&request, &problem, &reply);
     ck_assert_pstr_eq(header_of(&reply, "Retry-After"), retries[_i].header);

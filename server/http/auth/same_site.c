@@ -2,24 +2,47 @@
 /* same_site.c - see same_site.h. */
 #include "http/auth/same_site.h"
 
+#include "base/mem.h"
+
 #include <string.h>
+
+static const struct slice no_host = {"", 0};
+
+/* Returns what follows "https://" or "http://", the only schemes of pages that a server has; data
+ * NULL = another scheme, or none. */
+static struct slice after_scheme(struct slice url)
+{
+    static const struct slice schemes[] = {{"https://", 8}, {"http://", 7}};
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t len = schemes[i].len;
+        if (url.len >= len && strncasecmp(url.data, schemes[i].data, len) == 0)
+            return (struct slice){url.data + len, url.len - len};
+    }
+    return (struct slice){0};
+}
 
 /* Returns the host of an Origin or a Referer. "" = no host, as in "null", which browsers send for
  * isolated pages. An empty header value counts as absent. */
 static struct slice page_host(struct slice url)
 {
-    static const char mark[] = "://";
-    struct slice host = {"", 0};
+    struct slice rest = after_scheme(url);
+    size_t len = 0;
 
     if (!url.len)
         return (struct slice){0};
-    const char *at = memmem(url.data, url.len, mark, sizeof mark - 1), *end = url.data + url.len;
-    if (!at)
-        return host;
-    host.data = at + sizeof mark - 1;
-    while (host.data + host.len < end && !strchr("/?#", host.data[host.len]))
-        host.len++;
-    return memchr(host.data, '@', host.len) ? (struct slice){"", 0} : host_without_port(host);
+    if (!rest.data)
+        return no_host;
+    while (len < rest.len && !strchr("/?#", rest.data[len]))
+        len++;
+    return memchr(rest.data, '@', len) ? no_host
+                                       : host_without_port((struct slice){rest.data, len});
+}
+
+/* No browser repeats the header. A request that does belongs to no page of this server. */
+static void read_page(struct slice *page, struct slice url)
+{
+    *page = page->data ? no_host : page_host(url);
 }
 
 void same_site_header(struct same_site *site, struct slice name, struct slice value)
@@ -27,9 +50,9 @@ void same_site_header(struct same_site *site, struct slice name, struct slice va
     if (slice_equals_nocase(name, "Host")) {
         site->host = host_without_port(value);
     } else if (slice_equals_nocase(name, "Origin")) {
-        site->origin = page_host(value);
+        read_page(&site->origin, value);
     } else if (slice_equals_nocase(name, "Referer")) {
-        site->referer = page_host(value);
+        read_page(&site->referer, value);
     } else if (slice_equals_nocase(name, "Sec-Fetch-Site")) {
         if (!slice_equals_nocase(value, "same-origin") && !slice_equals_nocase(value, "none"))
             site->foreign_page = true;

@@ -2,10 +2,10 @@
 /* app.h - what endpoints use: the engine, the cache, and the settings that can be reloaded.
  *
  * main and listener_start() fill struct service before the workers start. Afterwards only the
- * engine is added. Any thread may read it; the objects behind
- * its pointers state their own threads. struct limits holds plain values. Each worker has its own
- * copy of `limits`, `clients`, `tls` and `denied`, which only its thread reads.
- * worker_apply_settings() replaces them together, between two loop iterations. */
+ * engine is added. Any thread may read it; the objects behind its pointers state their own threads.
+ * struct limits holds plain values. Each worker has its own copy of `limits`, `clients`, `tls` and
+ * `denied`, which only its thread reads. worker_apply_settings() replaces them together, between
+ * two loop iterations. */
 #ifndef HTTP_CORE_APP_H
 #define HTTP_CORE_APP_H
 

@@ -43,11 +43,21 @@ static void write_document(const struct problem *problem, const char *request_id
     buf_add_str(out, "\n");
 }
 
+/* Programs and libraries obey Retry-After without a look at the code. A failed lookup is stored for
+ * a while; a request after that starts another one. If the lookup has cost something, or may have,
+ * no program shall do so on its own. */
+static int retry_after_s_of(const struct problem *problem, int status)
+{
+    if (status == 502 && problem->charged != CHARGED_NO)
+        return 0;
+    return !problem->retry_after_s && status == 503 ? 1 : problem->retry_after_s;
+}
+
 void problem_reply(struct request *request, const struct problem *problem, struct reply *reply)
 {
     const struct err_row *row = err_row(problem->err);
     struct buf autobuf out = BUF_INIT(DOCUMENT_MAX);
-    int retry_after_s = problem->retry_after_s;
+    int retry_after_s = retry_after_s_of(problem, row->status);
 
     write_document(problem, request_id(request), &out);
     request_set_outcome(request, row->code, NULL, problem->charged);
@@ -55,8 +65,6 @@ void problem_reply(struct request *request, const struct problem *problem, struc
     reply_body_take(reply, &out);
     reply_text(reply, "Content-Type", "application/problem+json");
     reply_text(reply, "Cache-Control", "no-store");
-    if (!retry_after_s && row->status == 503)
-        retry_after_s = 1;
     if (retry_after_s)
         reply_header(reply, "Retry-After", "%d", retry_after_s);
 }

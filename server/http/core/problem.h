@@ -11,7 +11,8 @@ struct problem {
     enum err err;
     const char *detail;   /* human-readable, valid UTF-8, borrowed; NULL = use the title */
     enum charged charged; /* problem_of() copies it from the table */
-    int retry_after_s;    /* 0 = no Retry-After; with status 503, then 1 */
+    int retry_after_s;    /* 0 = no Retry-After; with status 503, then 1. Not sent with 502 unless
+                             `charged` is CHARGED_NO */
 };
 
 struct problem problem_of(enum err err, const char *detail);

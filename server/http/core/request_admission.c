@@ -4,8 +4,9 @@
  *
  * A body is judged when the headers are complete, because libmicrohttpd accepts a response before
  * the upload or after it, but not during it. So nothing is uploaded in vain, and a client that
- * expects 100 (Continue) gets the response in its place. The checks that need no body come in the
- * order of their statuses: 401, 403, 404, 405, 411, 415, 429, 413. */
+ * expects 100 (Continue) gets the response in its place. The checks that need no body come in this
+ * order: 403 for a page of another site, on a server without keys; 404, 405, 401, 403, 503; 403 for
+ * such a page, whatever the server; 411, 415, 429, 413. */
 #include "http/core/app.h"
 #include "http/core/problem.h"
 #include "http/core/request_state.h"

@@ -270,7 +270,7 @@ void stream_abort(struct stream *stream)
 
 /* ---- the limit on streams ---- */
 
-bool stream_reserve(struct request *request)
+const char *stream_try_reserve(struct request *request)
 {
     static const char *const details[] = {
         [STREAM_LIMIT_REACHED] = "too many streams are open (--max-streams)",
@@ -282,13 +282,20 @@ bool stream_reserve(struct request *request)
     assert(!request->has_stream_slot);
     enum stream_verdict verdict =
         stream_limit_acquire(service->streams, service->max_streams, request->client_name);
-    if (verdict) {
-        problem_send(request, ERR_OVERLOADED, details[verdict]);
-        return false;
-    }
+    if (verdict)
+        return details[verdict];
     request->has_stream_slot = true;
     metrics_add(&metrics_mine()->http_streams, 1);
-    return true;
+    return NULL;
+}
+
+bool stream_reserve(struct request *request)
+{
+    const char *why = stream_try_reserve(request);
+
+    if (why)
+        problem_send(request, ERR_OVERLOADED, why);
+    return !why;
 }
 
 void stream_release(struct request *request)

@@ -54,6 +54,9 @@ struct stream_owner {
  * count: use that for one that soon ends without waiting for anything but its client. */
 bool stream_reserve(struct request *request);
 
+/* The same, for a request that can do without a stream: returns NULL, or why it has no slot. */
+const char *stream_try_reserve(struct request *request);
+
 /* Starts the stream. `head` is a reply without a body; consumed. `heartbeat` (NULL = none) and
  * `owner` are static; `state` is the endpoint's. Cache-Control: no-store and X-Accel-Buffering: no
  * are added. With HEAD the stream has no body: what is written is dropped, and it ends

@@ -6,6 +6,7 @@
 
 #include "base/errmsg.h"
 #include "http/core/request.h"
+#include "http/core/router.h"
 
 #include <stddef.h>
 
@@ -51,9 +52,8 @@ void usage_get(struct request *request);
  * reads the account of its client. */
 void mcp_post(struct request *request);
 
-/* The body: at most so many bytes, 0 if lists are disabled; JSON. */
-size_t mcp_body_max(const struct service *service);
-enum err mcp_accepts_type(const struct request *request, struct errmsg *why);
+/* Its body: JSON. Without lists there is no such route. */
+extern const struct route_body mcp_body;
 
 /* ---- the upstream ---- */
 

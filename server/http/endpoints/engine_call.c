@@ -11,7 +11,8 @@
 struct parked_call {
     struct request *request; /* NULL = answer_late() has replied */
     struct worker *worker;   /* held then, until the call returns */
-    engine_call_reply_fn *reply;
+    struct engine_call *call;
+    engine_call_reply_fn *reply, *late;
     engine_call_release_fn *release; /* NULL = none */
 };
 
@@ -53,15 +54,28 @@ static void answer_late(struct request *request)
     if (!parked->worker)
         return;
     parked->request = NULL;
+    parked->late(request, parked->call);
+}
+
+static void reply_late(struct request *request, struct engine_call *call)
+{
+    (void)call;
     engine_call_reply_late(request);
 }
 
 void engine_call_send(struct request *request, struct engine_call *call,
                       engine_call_reply_fn *reply, engine_call_release_fn *release)
 {
+    engine_call_send_or(request, call, reply, reply_late, release);
+}
+
+void engine_call_send_or(struct request *request, struct engine_call *call,
+                         engine_call_reply_fn *reply, engine_call_reply_fn *late,
+                         engine_call_release_fn *release)
+{
     struct parked_call *parked = xcalloc(1, sizeof *parked);
 
-    *parked = (struct parked_call){request, NULL, reply, release};
+    *parked = (struct parked_call){request, NULL, call, reply, late, release};
     call->reply_to = request_inbox(request);
     call->done = call_returned;
     call->arg = parked;

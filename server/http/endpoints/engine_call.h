@@ -21,15 +21,21 @@ void engine_call_reply_late(struct request *request);
 /* Replies to the request from the results of `call`. */
 typedef void engine_call_reply_fn(struct request *request, struct engine_call *call);
 
-/* Releases what the results of `call` own. */
+/* Releases what `call` owns beside itself. */
 typedef void engine_call_release_fn(struct engine_call *call);
 
 /* Parks the request and posts `call`, whose `run` and parameters are set. When the call returns,
- * runs `reply`, then `release` (NULL = the results own nothing), and frees the call: it must be on
- * the heap, alone or as the first member of a larger object. If the engine hangs, replies with
+ * runs `reply`, then `release` (NULL = it owns nothing), and frees the call: it must be on the
+ * heap, alone or as the first member of a larger object. If the engine hangs, replies with
  * engine_call_reply_late() when the call should have returned; what it does is done later, and
  * `reply` never runs. */
 void engine_call_send(struct request *request, struct engine_call *call,
                       engine_call_reply_fn *reply, engine_call_release_fn *release);
+
+/* The same, but `late` replies if the engine hangs. It must not touch the call itself, which the
+ * engine may be using, only what is around it. */
+void engine_call_send_or(struct request *request, struct engine_call *call,
+                         engine_call_reply_fn *reply, engine_call_reply_fn *late,
+                         engine_call_release_fn *release);
 
 #endif

@@ -6,8 +6,8 @@
  * list of domains (mcp_call.c), or reads the account (below).
  *
  * What is wrong with the HTTP request is a problem document; what is wrong with the message is a
- * JSON-RPC error; what is wrong with the arguments of a tool is a result that is an error, because
- * a model sees only that. */
+ * JSON-RPC error. What is wrong with the arguments of a tool, and what keeps the server from
+ * serving the call, is a result that is an error, because a model sees only that. */
 #include "http/endpoints/endpoints.h"
 
 #include "base/mem.h"
@@ -36,12 +36,12 @@ struct mcp_request {
 /* ---- the body ---- */
 
 /* Without lists there is no tool worth calling, so there is no such path. */
-size_t mcp_body_max(const struct service *service)
+static size_t max_bytes(const struct service *service)
 {
     return service->bulk_entries ? BODY_MAX : 0;
 }
 
-enum err mcp_accepts_type(const struct request *request, struct errmsg *why)
+static enum err accepts_type(const struct request *request, struct errmsg *why)
 {
     enum list_type type;
 
@@ -50,6 +50,12 @@ enum err mcp_accepts_type(const struct request *request, struct errmsg *why)
     errmsg_set(why, "send a JSON-RPC message as application/json, in UTF-8");
     return ERR_UNSUPPORTED_MEDIA_TYPE;
 }
+
+const struct route_body mcp_body = {.max_bytes = max_bytes,
+                                    .requires_length = true,
+                                    .accepts = accepts_type,
+                                    .accept_post = "application/json",
+                                    .own_pages_only = true};
 
 /* ---- methods ---- */
 
@@ -122,7 +128,7 @@ static void list_tools(struct request *request, struct mcp_request *mcp)
 
 /* ---- tools ---- */
 
-static void find(struct request *request, struct mcp_request *mcp, const struct json *given)
+static void call_find(struct request *request, struct mcp_request *mcp, const struct json *given)
 {
     struct mcp_find_arguments arguments;
     struct errmsg why;
@@ -145,11 +151,23 @@ static void reply_usage(struct request *request, struct engine_call *call)
 
     usage_write(&of->usage, &document); /* with a line end, which is left out */
     mcp_write_document(&of->caller, (struct slice){buf_str(&document), document.len - 1}, &out);
-    mcp_caller_done(&of->caller);
     send_result(request, &out);
 }
 
-static void usage(struct request *request, struct mcp_request *mcp, const struct json *given)
+static void reply_usage_late(struct request *request, struct engine_call *call)
+{
+    struct usage_of_caller *of = container_of(call, struct usage_of_caller, usage.account.call);
+
+    mcp_reply_call_failure(request, &of->caller, ERR_OVERLOADED, "the server is slow at the moment",
+                           ENGINE_LATE_RETRY_S);
+}
+
+static void release_usage(struct engine_call *call)
+{
+    mcp_caller_done(&container_of(call, struct usage_of_caller, usage.account.call)->caller);
+}
+
+static void call_usage(struct request *request, struct mcp_request *mcp, const struct json *given)
 {
     struct errmsg why;
 
@@ -161,7 +179,8 @@ static void usage(struct request *request, struct mcp_request *mcp, const struct
     usage_call_init(&of->usage, request);
     of->caller = mcp->caller;
     mcp->caller = (struct mcp_caller){0};
-    engine_call_send(request, &of->usage.account.call, reply_usage, NULL);
+    engine_call_send_or(request, &of->usage.account.call, reply_usage, reply_usage_late,
+                        release_usage);
 }
 
 static void call_tool(struct request *request, struct mcp_request *mcp)
@@ -178,9 +197,9 @@ static void call_tool(struct request *request, struct mcp_request *mcp)
         mcp_reply_error(request, 200, &mcp->caller, JSON_RPC_INVALID_PARAMS,
                         "'arguments' must be an object", NULL);
     else if (is_find)
-        find(request, mcp, given);
+        call_find(request, mcp, given);
     else
-        usage(request, mcp, given);
+        call_usage(request, mcp, given);
 }
 
 /* ---- the message ---- */

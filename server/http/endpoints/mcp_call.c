@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* mcp_call.c - see mcp_call.h.
  *
- * Like a delivery of a list (bulk_delivery.h), a call has one engine call in flight at a time: it
- * opens a reader, then pulls. But it collects all results and writes them at the end, because the
- * response has them twice, and there are few. At the deadline, a pull closes the reader's view:
- * entries that are open return as `still-processing`, and the bulk is promised, so that a repeated
- * call joins it. If the engine hangs, the worker responds itself; the last pull then only promises
- * the bulk.
+ * Like a delivery of a list (bulk_delivery.h), a call opens a reader and then pulls, with one
+ * engine call in flight. Unlike a delivery, it collects the results and writes all of them at the
+ * end: they are few, and the response has them twice. At the deadline, a pull closes the reader's
+ * view: entries that are open return as `still-processing`, and the bulk is promised, so that a
+ * repeated call joins it. If the engine hangs, the worker responds itself; the last pull then only
+ * promises the bulk. If no stream is left, the response is JSON, as for a client that wants no
+ * progress.
  *
  * A client that leaves closes the reader, which drops what was not submitted. The object ends when
  * its request or stream has ended and the engine has returned everything; until then it holds the
@@ -30,7 +31,9 @@
 
 #define WAIT_MAX_MS INT64_C(50000) /* the SDK for TypeScript ends a request after 60 s */
 
-static const char slow[] =
+#define HELD_RETRY_S 1 /* when to repeat a call for which the worker holds too much */
+
+static const char late_text[] =
     "the server is slow at the moment; repeat the call to join its lookups at no cost";
 
 enum call_stage {
@@ -127,8 +130,8 @@ static void respond_late(struct mcp_call *call)
 
     request_set_outcome(request_of(call), row->code, NULL, row->charged);
     request_started_lookup(request_of(call));
-    mcp_write_call(&call->caller, (struct slice){slow, sizeof slow - 1}, (struct slice){0}, true,
-                   &out);
+    mcp_write_call(&call->caller, (struct slice){late_text, sizeof late_text - 1},
+                   (struct slice){0}, true, &out);
     respond(call, CALL_LATE, &out);
 }
 
@@ -250,7 +253,8 @@ static void open_returned(struct engine_call *engine_call)
     call->is_calling = false;
     call->reader = open->err ? NULL : open->reader;
     if (open->err && call->request)
-        bulk_reply_failure(TAKE(call->request), open);
+        mcp_reply_call_failure(TAKE(call->request), &call->caller, open->err, open->detail,
+                               open->retry_after_s);
     if (!open->err && call->stage != CALL_LEFT) {
         mcp_result_init(&call->result, open->progress.total);
         if (call->is_streamed && call->stage == CALL_WAITS)
@@ -339,18 +343,16 @@ static struct mcp_call *new_call(struct request *request, struct mcp_caller *cal
 void mcp_call_start(struct request *request, struct mcp_caller *caller,
                     const struct mcp_find_arguments *arguments)
 {
-    bool is_streamed =
+    bool wants_stream =
         caller->token && negotiate_accepts(request_header(request, "Accept"), FORMAT_SSE);
-
-    if (is_streamed && !stream_reserve(request))
-        return;
     struct worker *worker = request_hold_worker(request);
+
     if (!worker) {
-        problem_send(request, ERR_OVERLOADED, NULL);
+        mcp_reply_call_failure(request, caller, ERR_OVERLOADED, NULL, HELD_RETRY_S);
         return;
     }
     struct mcp_call *call = new_call(request, caller, worker);
-    call->is_streamed = is_streamed;
+    call->is_streamed = wants_stream && !stream_try_reserve(request);
     read_query(request, arguments->max_credits, &call->query);
     call->until_ms = call->clock->now_ms + call->query.common.wait_ms;
     struct bulk_list *list = make_list(request, &call->query, arguments->domains);

@@ -80,14 +80,32 @@ void mcp_reply(struct request *request, struct buf *response)
     send_json(request, 200, response);
 }
 
-void mcp_reply_call_error(struct request *request, const struct mcp_caller *caller,
-                          const char *text)
+static void reply_text_as_error(struct request *request, const struct mcp_caller *caller,
+                                const char *outcome, const char *text)
 {
     struct buf autobuf out = BUF_INIT(ERROR_MAX);
 
     mcp_write_call(caller, (struct slice){text, strlen(text)}, (struct slice){0}, true, &out);
-    request_set_outcome(request, rejected, NULL, CHARGED_NO);
+    request_set_outcome(request, outcome, NULL, CHARGED_NO);
     mcp_reply(request, &out);
+}
+
+void mcp_reply_call_error(struct request *request, const struct mcp_caller *caller,
+                          const char *text)
+{
+    reply_text_as_error(request, caller, rejected, text);
+}
+
+void mcp_reply_call_failure(struct request *request, const struct mcp_caller *caller, enum err err,
+                            const char *detail, int retry_after_s)
+{
+    const struct err_row *row = err_row(err);
+    struct buf autobuf text = BUF_INIT(BUF_SMALL);
+
+    buf_addf(&text, "%s (%s)", detail ? detail : row->title, row->code);
+    if (retry_after_s)
+        buf_addf(&text, "; repeat the call in %d s", retry_after_s);
+    reply_text_as_error(request, caller, row->code, buf_str(&text));
 }
 
 void mcp_reply_error(struct request *request, int status, const struct mcp_caller *caller,

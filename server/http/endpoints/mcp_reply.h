@@ -5,6 +5,7 @@
 #define HTTP_ENDPOINTS_MCP_REPLY_H
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/slice.h"
 #include "http/core/request.h"
 #include "http/protocol/json_rpc.h"
@@ -29,7 +30,7 @@ void mcp_caller_done(struct mcp_caller *caller);
 void mcp_result_begin(const struct mcp_caller *caller, struct buf *out);
 void mcp_result_end(const struct mcp_caller *caller, struct buf *out);
 
-/* Appends "serverInfo" or another name, and who this server is. */
+/* Appends a member "serverInfo", or of another name: the name and the version of this server. */
 void mcp_write_server(const char *name, struct buf *out);
 
 /* Appends the response to a call of a tool. `text` is for the model; `document`, which may be
@@ -46,6 +47,11 @@ void mcp_reply(struct request *request, struct buf *response);
 /* Replies with a tool's error, whose outcome it sets. */
 void mcp_reply_call_error(struct request *request, const struct mcp_caller *caller,
                           const char *text);
+
+/* Replies with a tool's error: the server cannot serve the call now. Sets the outcome. `detail`
+ * NULL = the title of `err`; `retry_after_s` 0 = it is not known when to repeat the call. */
+void mcp_reply_call_failure(struct request *request, const struct mcp_caller *caller, enum err err,
+                            const char *detail, int retry_after_s);
 
 /* Replies with an error of the protocol, whose outcome it sets. `data` as in json_rpc.h. */
 void mcp_reply_error(struct request *request, int status, const struct mcp_caller *caller,

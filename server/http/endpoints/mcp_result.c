@@ -97,14 +97,15 @@ static void write_document(const struct mcp_result *result, const struct bulk_pr
         join_lines(out);
 }
 
-/* One line for each entry, such as "milvali: has no public suffix (invalid-domain)". */
+/* One line for each entry, such as `"milvali": has no public suffix (invalid-domain)`. */
 static void write_reasons(const struct mcp_result *result, struct buf *out)
 {
     for (size_t i = 0; i < result->total; i++) {
         const struct bulk_result *entry = &result->entries[i];
         const struct err_row *row = err_row(entry->err);
-        buf_addf(out, "%s%s: %s (%s)", i ? "\n" : "", entry->input,
-                 entry->detail ? entry->detail : row->title, row->code);
+        buf_add_str(out, i ? "\n" : "");
+        json_add_text(out, entry->input); /* it may have line ends */
+        buf_addf(out, ": %s (%s)", entry->detail ? entry->detail : row->title, row->code);
     }
 }
 
@@ -122,14 +123,15 @@ void mcp_result_write(const struct mcp_result *result, const struct bulk_progres
     struct buf autobuf document = BUF_INIT(DOCUMENT_MAX), reasons = BUF_INIT(DOCUMENT_MAX);
 
     write_document(result, progress, &document);
-    write_reasons(result, &reasons);
-    if (buf_check(&document))
+    if (buf_check(&document)) {
         mcp_write_call(caller, (struct slice){too_long, sizeof too_long - 1}, (struct slice){0},
                        true, out);
-    else if (has_success(result))
+    } else if (has_success(result)) {
         mcp_write_document(caller, text_of(&document), out);
-    else
+    } else {
+        write_reasons(result, &reasons);
         mcp_write_call(caller, text_of(&reasons), text_of(&document), true, out);
+    }
 }
 
 /* ---- progress ---- */

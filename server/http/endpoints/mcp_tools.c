@@ -11,12 +11,12 @@
 #include <string.h>
 
 const char mcp_instructions[] =
-    "emailsd finds the shared mailboxes of companies by their domains. Send all domains of a task "
-    "in "
-    "one call. A domain that is not known yet costs at most one credit and takes about a minute; "
-    "known results are free. Entries that are 'still-processing' continue in the background: "
-    "repeat "
-    "the same call to join them at no cost. Nothing is paid for twice.";
+    "emailsd finds the shared mailboxes of companies by their domains. "
+    "Send many domains in one call, up to the maximum of its schema, and one call at a time. "
+    "A domain that is not known yet costs at most one credit and takes about a minute. "
+    "Known results are free, and nothing is paid for twice. "
+    "Entries that are 'still-processing' continue in the background: "
+    "repeat the same call to join them at no cost.";
 
 /* ---- descriptions ---- */
 
@@ -28,16 +28,19 @@ const char mcp_instructions[] =
     "\"Finds the shared mailboxes (such as info@ or sales@) of companies by their domains. Known " \
     "results are free; any other domain costs at most one credit and takes about a minute. A "     \
     "call waits for at most 50 seconds. Repeat a call to get entries that were still-processing; " \
-    "that costs nothing. With max_credits 0, a call returns known results only.\","
+    "that costs nothing. A result whose entries are all still-processing is marked as an error: "  \
+    "repeat that call, too. With max_credits 0, a call returns known results only.\","
 
-#define FIND_INPUT                                                                                 \
+/* Around the number of domains that a call may have. */
+#define FIND_INPUT_BEGIN                                                                           \
     "\"inputSchema\":{\"type\":\"object\",\"properties\":{\"domains\":{\"type\":\"array\","        \
-    "\"items\":" STRING                                                                            \
-    ",\"minItems\":1,\"maxItems\":%zu,\"description\":\"Domains of companies, "                    \
-    "such as milvali.com; also URLs and e-mail addresses.\"},\"max_credits\":{\"type\":"           \
-    "\"integer\",\"minimum\":0,\"description\":\"Maximum credits that this call may spend; by "    \
-    "default the number of domains. 0 spends nothing.\"}},\"required\":[\"domains\"],"             \
-    "\"additionalProperties\":false},"
+    "\"items\":" STRING ",\"minItems\":1,\"maxItems\":"
+
+#define FIND_INPUT_END                                                                             \
+    ",\"description\":\"Domains of companies, such as milvali.com; also URLs and e-mail "          \
+    "addresses.\"},\"max_credits\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"Maximum " \
+    "credits that this call may spend; by default the number of domains. 0 spends nothing.\"}},"   \
+    "\"required\":[\"domains\"],\"additionalProperties\":false},"
 
 #define PROBLEM_SCHEMA                                                                             \
     "{\"type\":\"object\",\"description\":\"Why there is no result; in its place.\","              \
@@ -90,9 +93,9 @@ static const char usage[] =
 
 void mcp_tools_write(size_t max_domains, struct buf *out)
 {
-    buf_add_str(out, "[" FIND_HEAD);
-    buf_addf(out, FIND_INPUT, max_domains);
-    buf_add_str(out, FIND_OUTPUT FIND_TAIL ",");
+    buf_add_str(out, "[" FIND_HEAD FIND_INPUT_BEGIN);
+    buf_addf(out, "%zu", max_domains);
+    buf_add_str(out, FIND_INPUT_END FIND_OUTPUT FIND_TAIL ",");
     buf_add_str(out, usage);
     buf_add_str(out, "]");
 }

@@ -10,11 +10,6 @@ static const struct route_body list_body = {.max_bytes = emails_body_max,
                                             .requires_length = true,
                                             .accepts = emails_accepts_type,
                                             .accept_post = list_accept_post};
-static const struct route_body mcp_body = {.max_bytes = mcp_body_max,
-                                           .requires_length = true,
-                                           .accepts = mcp_accepts_type,
-                                           .accept_post = "application/json",
-                                           .own_pages_only = true};
 static const struct route_body notify_body = {.max_bytes = notify_body_max};
 
 const struct route routes[] = {

@@ -7,7 +7,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ID_MAX ((size_t)1 << 20) /* bytes as JSON; the body is shorter */
+#define ID_MAX      ((size_t)1 << 20)  /* bytes as JSON; the body is shorter */
+#define INTEGER_END (INT64_C(1) << 53) /* from there on, JSON numbers are not exact */
 
 /* ---- reading ---- */
 
@@ -19,7 +20,7 @@ char *json_rpc_id_text(const struct json *value)
 
     if (text)
         json_add_text(&out, text);
-    else if (json_integer(value, &n))
+    else if (json_integer(value, &n) && n > -INTEGER_END && n < INTEGER_END)
         buf_addf(&out, "%" PRId64, n);
     return out.len && !buf_check(&out) ? buf_take(&out, NULL) : NULL;
 }
@@ -36,7 +37,7 @@ static const char *read_members(struct json_rpc_message *message)
         return "the message must be an object";
     message->id = json_rpc_id_text(id);
     if (id && !message->id)
-        return "'id' must be a string or an integer";
+        return "'id' must be a string, or an integer of less than 2^53";
     if (!version || strcmp(version, "2.0") != 0)
         return "'jsonrpc' must be \"2.0\"";
     message->method = json_get_string(document, "method");

@@ -36,7 +36,8 @@ enum json_rpc_code json_rpc_read(struct slice body, struct json_rpc_message *ret
 void json_rpc_message_done(struct json_rpc_message *message);
 
 /* Returns an id, or a token that MCP defines like one, as JSON text on the heap; NULL if the value
- * is neither a string nor an integer of at most 2^53. */
+ * is neither a string nor an integer between -2^53 and 2^53, both excluded: a larger one may have
+ * been rounded. */
 char *json_rpc_id_text(const struct json *value);
 
 /* Append the begin of a response, up to and without its result, and the end. */

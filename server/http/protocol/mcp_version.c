@@ -111,20 +111,23 @@ static enum mcp_version negotiate(const struct json_rpc_message *message)
     return MCP_LATEST_INITIALIZED;
 }
 
-/* MCP-Protocol-Version came with 2025-06-18, so a request without it is of the version before. */
+/* MCP-Protocol-Version came with 2025-06-18, so a request without it is of the version before. A
+ * proxy may decide by it, so it never differs from the version in the body. */
 enum json_rpc_code mcp_judge(const struct json_rpc_message *message,
                              const struct mcp_headers *headers, struct mcp_judgement *ret)
 {
     const struct json *member = json_get(json_get(message->params, "_meta"), META_VERSION);
-    const char *named = json_string(member);
+    const char *named = json_string(member), *header = headers->version;
 
-    *ret = (struct mcp_judgement){.requested = named              ? named
-                                               : headers->version ? headers->version
-                                                                  : names[MCP_2025_03_26]};
+    *ret = (struct mcp_judgement){.requested = named    ? named
+                                               : header ? header
+                                                        : names[MCP_2025_03_26]};
     if (member && !named) {
         errmsg_set(&ret->why, "'" META_VERSION "' in params._meta must be a string");
         return JSON_RPC_INVALID_PARAMS;
     }
+    if (named && header && strcmp(named, header) != 0)
+        return mismatch("MCP-Protocol-Version", &ret->why);
     if (!named && strcmp(message->method, "initialize") == 0) {
         ret->version = negotiate(message);
         return JSON_RPC_OK;

@@ -4,8 +4,8 @@
  *
  * Version 2026-07-28 has no handshake: each request names the version and the capabilities of its
  * client in params._meta, and repeats version, method and tool in headers, which must be equal.
- * Earlier versions begin with `initialize` and then name the version in a header. Pure functions;
- * any thread. */
+ * Earlier versions begin with `initialize` and then name the version in a header. A request of any
+ * version may name it in both places, but not different ones. Pure functions; any thread. */
 #ifndef HTTP_PROTOCOL_MCP_VERSION_H
 #define HTTP_PROTOCOL_MCP_VERSION_H
 

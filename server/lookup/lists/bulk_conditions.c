@@ -14,16 +14,6 @@
 #define WATCH_MS    (RETRY_MAX_S * INT64_C(1000))
 #define STOPPED_MS  INT64_C(300000) /* several lists may take turns within that time */
 
-static struct engine *engine_of(const struct bulk *bulk)
-{
-    return bulk->owner->engine;
-}
-
-static int64_t now_ms(const struct bulk *bulk)
-{
-    return engine_of(bulk)->clock.now_ms;
-}
-
 static bool is_condition(enum err err)
 {
     return err == ERR_OVERLOADED || err == ERR_CIRCUIT_OPEN || err == ERR_PAUSED ||
@@ -33,7 +23,7 @@ static bool is_condition(enum err err)
 /* Returns what blocks requests that are queued already. */
 static enum err blocked_by(const struct bulk *bulk)
 {
-    enum err err = batcher_blocked_by(engine_of(bulk)->batcher);
+    enum err err = batcher_blocked_by(bulk_engine(bulk)->batcher);
 
     return bulk_n_unsent(bulk) && is_condition(err) ? err : ERR_OK;
 }
@@ -47,7 +37,7 @@ enum err bulk_condition(const struct bulk *bulk)
 
 static bool has_stopped(const struct bulk *bulk, const struct bulk_stage *stage)
 {
-    return stage->n && stage->moved_ms + STOPPED_MS <= now_ms(bulk);
+    return stage->n && stage->moved_ms + STOPPED_MS <= bulk_now_ms(bulk);
 }
 
 /* Returns where its requests have waited for long, for slots or for the store; NULL = nowhere. */
@@ -68,27 +58,45 @@ enum err bulk_waits_for(const struct bulk *bulk)
                                     : ERR_STORAGE_UNAVAILABLE;
 }
 
-/* Ends what has waited for too long. What waits for slots or for the store is looked at again each
- * WATCH_MS, until a request moves. */
+/* Returns before which entry those without a request end with their list, which has waited for
+ * that stage: to try them one portion after the other takes long if nothing moves. A store that
+ * hangs finds none of them. If it does not, those that were not looked for yet may be known. */
+static size_t end_of_hopeless(const struct bulk *bulk, const struct bulk_stage *stage)
+{
+    bool can_be_known = stage != &bulk->idle && !bulk->list->directives.refresh;
+
+    return can_be_known ? bulk->ahead : bulk->n;
+}
+
+/* Ends what has waited for too long. After a condition that an entry has met, or that blocks the
+ * queue, the others try: each of them has a result, or meets it again. */
 static void end_late(struct bulk *bulk, enum err condition)
 {
     struct bulk_wait *wait = &bulk->wait;
-    int64_t late_ms = now_ms(bulk) - BULK_WAIT_MAX_MS;
+    const struct bulk_stage *stage = bulk_condition(bulk) ? NULL : stopped_stage(bulk);
 
-    if (condition && wait->since_ms <= late_ms) {
-        wait->has_given_up = true;
-        wait->condition = ERR_OK;
-        bulk_abandon(bulk, TASK_QUEUED, condition);
-    }
+    if (!condition || bulk_now_ms(bulk) - BULK_WAIT_MAX_MS < wait->since_ms)
+        return;
+    wait->gave_up_on = condition;
+    wait->condition = ERR_OK;
+    if (stage)
+        bulk_fail_waiting(bulk, end_of_hopeless(bulk, stage), condition);
+    bulk_abandon(bulk, TASK_QUEUED, condition);
 }
 
-/* No-op if it waits already. */
-static void begin_wait(struct bulk *bulk, int64_t since_ms)
+/* No-op if it waits already, unless it has given up on another condition. `condition` ERR_OK = it
+ * does not know yet whether the one on which it gave up has passed. */
+static void begin_wait(struct bulk *bulk, enum err condition, int64_t since_ms)
 {
-    if (bulk->wait.is_waiting)
+    struct bulk_wait *wait = &bulk->wait;
+    bool is_another = wait->gave_up_on && condition && condition != wait->gave_up_on;
+
+    if (wait->is_waiting && !is_another)
         return;
-    bulk->wait.is_waiting = true;
-    bulk->wait.since_ms = since_ms;
+    if (is_another)
+        wait->gave_up_on = ERR_OK;
+    wait->is_waiting = true;
+    wait->since_ms = since_ms;
     bulk->ahead = 0;
 }
 
@@ -100,9 +108,10 @@ static void watch(struct timer *timer)
     struct bulk_wait *wait = &bulk->wait;
     enum err condition = bulk_waits_for(bulk);
 
-    timer_arm(&engine_of(bulk)->timers, timer, now_ms(bulk) + WATCH_MS, watch);
-    if (condition || wait->has_given_up)
-        begin_wait(bulk, stage && !bulk_condition(bulk) ? stage->moved_ms : now_ms(bulk));
+    timer_arm(&bulk_engine(bulk)->timers, timer, bulk_now_ms(bulk) + WATCH_MS, watch);
+    if (condition || wait->gave_up_on)
+        begin_wait(bulk, condition,
+                   stage && !bulk_condition(bulk) ? stage->moved_ms : bulk_now_ms(bulk));
     else
         wait->is_waiting = false;
     end_late(bulk, condition);
@@ -112,7 +121,7 @@ static void watch(struct timer *timer)
 void bulk_watch(struct bulk *bulk)
 {
     if (!timer_armed(&bulk->watch))
-        timer_arm(&engine_of(bulk)->timers, &bulk->watch, now_ms(bulk) + WATCH_MS, watch);
+        timer_arm(&bulk_engine(bulk)->timers, &bulk->watch, bulk_now_ms(bulk) + WATCH_MS, watch);
 }
 
 /* Returns the pause before the next attempt: the advice, within limits, or else longer each
@@ -132,12 +141,12 @@ void bulk_wait_for_condition(const struct bulk_lookup *lookup, const struct outc
     if (lookup->is_ahead && wait->condition)
         return; /* another entry tries */
     if (!wait->condition || lookup->is_trying) {
-        wait->retry_ms = now_ms(bulk) + retry_after_ms(wait, outcome->retry_after_s);
+        wait->retry_ms = bulk_now_ms(bulk) + retry_after_ms(wait, outcome->retry_after_s);
         wait->retries++;
     }
     wait->condition = outcome->err;
-    begin_wait(bulk, now_ms(bulk));
-    timer_arm(&engine_of(bulk)->timers, &bulk->watch, wait->retry_ms, watch);
+    begin_wait(bulk, outcome->err, bulk_now_ms(bulk));
+    timer_arm(&bulk_engine(bulk)->timers, &bulk->watch, wait->retry_ms, watch);
 }
 
 bool bulk_must_wait(const struct bulk_lookup *lookup, const struct outcome *outcome)
@@ -146,5 +155,5 @@ bool bulk_must_wait(const struct bulk_lookup *lookup, const struct outcome *outc
 
     return is_condition(outcome->err) && outcome->disposition == DISPOSITION_MISS &&
            !outcome->fallback && !bulk_charged_of(outcome) && !bulk->stopped_by &&
-           !bulk->wait.has_given_up;
+           outcome->err != bulk->wait.gave_up_on;
 }

@@ -49,22 +49,32 @@ void bulk_reject(struct bulk *bulk, size_t index)
               (struct ending){BULK_REJECTED, CHARGED_NO, entry->err, NULL, entry->detail});
 }
 
-void bulk_stop_entry(struct bulk *bulk, size_t index)
+static void fail_entry(struct bulk *bulk, size_t index, enum err err)
 {
-    end_entry(bulk, index, (struct ending){BULK_FAILED, CHARGED_NO, bulk->stopped_by, NULL, NULL});
+    end_entry(bulk, index, (struct ending){BULK_FAILED, CHARGED_NO, err, NULL, NULL});
 }
 
-void bulk_stop_waiting(struct bulk *bulk)
+void bulk_fail_waiting(struct bulk *bulk, size_t to, enum err err)
 {
-    for (; bulk->first < bulk->n; bulk->first++) {
+    for (; bulk->first < to; bulk->first++) {
         const struct bulk_record *record = &bulk->records[bulk->first];
         if (record->state != RECORD_WAITING)
             continue;
         if (record->domain)
-            bulk_stop_entry(bulk, bulk->first);
+            fail_entry(bulk, bulk->first, err);
         else
             bulk_reject(bulk, bulk->first);
     }
+}
+
+void bulk_stop_entry(struct bulk *bulk, size_t index)
+{
+    fail_entry(bulk, index, bulk->stopped_by);
+}
+
+void bulk_stop_waiting(struct bulk *bulk)
+{
+    bulk_fail_waiting(bulk, bulk->n, bulk->stopped_by);
 }
 
 /* ---- by its request ---- */

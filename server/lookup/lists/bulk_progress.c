@@ -17,11 +17,6 @@
 #define FREE_MAX_S   600
 #define LAST_MIN_MS  INT64_C(1000) /* of the last entry */
 
-static int64_t now_ms(const struct bulk *bulk)
-{
-    return bulk->owner->engine->clock.now_ms;
-}
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -37,7 +32,7 @@ struct in_flight {
 
 static struct in_flight count_in_flight(const struct bulk *bulk)
 {
-    struct in_flight in_flight = {.started_ms = now_ms(bulk)};
+    struct in_flight in_flight = {.started_ms = bulk_now_ms(bulk)};
     const struct bulk_lookup *lookup;
 
     DL_FOREACH (bulk->lookups, lookup) {
@@ -75,7 +70,7 @@ static int64_t left_ms(const struct bulk *bulk)
     if (n || in_flight.any)
         last_ms = lookups_expected_ms(bulk->owner->engine->lookups, true);
     if (!n)
-        last_ms -= now_ms(bulk) - in_flight.started_ms;
+        last_ms -= bulk_now_ms(bulk) - in_flight.started_ms;
     return (int64_t)n * 1000000 / bulk->owner->options.per_1000_s +
            (last_ms > LAST_MIN_MS ? last_ms : LAST_MIN_MS);
 }
@@ -115,7 +110,7 @@ static bool is_drained(const struct bulk *bulk)
 struct bulk_progress bulk_progress_of(const struct bulk *bulk)
 {
     int64_t rest_ms = bulk->is_over ? 0 : left_ms(bulk);
-    int64_t elapsed_ms = (bulk->is_over ? bulk->ended_ms : now_ms(bulk)) - bulk->started_ms;
+    int64_t elapsed_ms = (bulk->is_over ? bulk->ended_ms : bulk_now_ms(bulk)) - bulk->started_ms;
     const struct account_ref account = {.name = bulk->account, .quota = bulk->quota};
     struct bulk_progress progress = {
         .run = bulk->run,

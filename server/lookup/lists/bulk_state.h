@@ -76,8 +76,8 @@ struct bulk_wait {
     int64_t since_ms;   /* when it began to wait */
     int64_t retry_ms;   /* when one entry tries again */
     int retries;
-    bool is_trying;    /* that entry is with the engine */
-    bool has_given_up; /* it took too long: entries end with what they wait for */
+    bool is_trying;      /* that entry is with the engine */
+    enum err gave_up_on; /* it took too long: entries that meet it end with it; ERR_OK = nothing */
 };
 
 struct bulk {
@@ -160,6 +160,16 @@ struct bulks {
     bool is_draining;
 };
 
+static inline struct engine *bulk_engine(const struct bulk *bulk)
+{
+    return bulk->owner->engine;
+}
+
+static inline int64_t bulk_now_ms(const struct bulk *bulk)
+{
+    return bulk->owner->engine->clock.now_ms;
+}
+
 /* ---- bulk.c ---- */
 
 /* `work` looks at the bulk in this iteration, or in the next one: more entries may start, or, after
@@ -231,6 +241,8 @@ void bulk_watch(struct bulk *bulk);
 void bulk_end_entry(const struct bulk_lookup *lookup, const struct outcome *outcome);
 /* Ends an entry without a question. */
 void bulk_reject(struct bulk *bulk, size_t index);
+/* Ends the entries before `to` that have no request. */
+void bulk_fail_waiting(struct bulk *bulk, size_t to, enum err err);
 /* End an entry, and all entries without a request, with bulk->stopped_by. */
 void bulk_stop_entry(struct bulk *bulk, size_t index);
 void bulk_stop_waiting(struct bulk *bulk);

@@ -14,16 +14,6 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-static struct engine *engine_of(const struct bulk *bulk)
-{
-    return bulk->owner->engine;
-}
-
-static int64_t now_ms(const struct bulk *bulk)
-{
-    return engine_of(bulk)->clock.now_ms;
-}
-
 /* ---- the end of a request ---- */
 
 /* Puts the entry back among those that wait: it is the first of them again if it was. */
@@ -56,8 +46,8 @@ static struct bulk_stage *stage_of(struct bulk *bulk, enum task_phase phase)
  */
 static void enter_stage(struct bulk *bulk, struct bulk_stage *stage)
 {
-    if (stage->n++ == 0 && !bulk->wait.has_given_up)
-        stage->moved_ms = now_ms(bulk);
+    if (stage->n++ == 0 && !bulk->wait.gave_up_on)
+        stage->moved_ms = bulk_now_ms(bulk);
 }
 
 /* One that was abandoned has not moved. */
@@ -65,7 +55,7 @@ static void leave_stage(const struct bulk_lookup *lookup, struct bulk_stage *sta
 {
     stage->n--;
     if (!lookup->ends_with)
-        stage->moved_ms = now_ms(lookup->bulk);
+        stage->moved_ms = bulk_now_ms(lookup->bulk);
 }
 
 static void set_phase(struct bulk_lookup *lookup, enum task_phase phase)
@@ -107,8 +97,10 @@ static void lookup_has_moved(struct lookup_request *request, enum task_phase pha
         bulk->wait.condition = ERR_OK;
         bulk->wait.retries = 0;
     }
-    if (phase == TASK_PROCESSING)
-        bulk->wait.is_waiting = bulk->wait.has_given_up = false;
+    if (phase == TASK_PROCESSING) {
+        bulk->wait.is_waiting = false;
+        bulk->wait.gave_up_on = ERR_OK;
+    }
     bulk_changed(bulk);
 }
 
@@ -152,18 +144,27 @@ static void request_is_done(struct lookup_request *request, const struct outcome
     free(lookup);
 }
 
-/* From the first one again each time: the end of a request may end others. */
+/* Returns the one before it; of NULL, the last one. */
+static struct bulk_lookup *lookup_before(const struct bulk *bulk, const struct bulk_lookup *lookup)
+{
+    if (lookup)
+        return lookup == bulk->lookups ? NULL : lookup->prev;
+    return bulk->lookups ? bulk->lookups->prev : NULL;
+}
+
+/* From the last one again each time: the end of a request may end others. Those that were started
+ * last are the least far. */
 void bulk_abandon(struct bulk *bulk, enum task_phase last, enum err ends_with)
 {
     struct bulk_lookup *lookup;
 
     do {
-        DL_FOREACH (bulk->lookups, lookup)
-            if (lookup->phase <= last && !lookup->ends_with)
-                break;
+        lookup = lookup_before(bulk, NULL);
+        while (lookup && (lookup->phase > last || lookup->ends_with))
+            lookup = lookup_before(bulk, lookup);
         if (lookup) {
             lookup->ends_with = ends_with;
-            engine_abandon_now(engine_of(bulk), lookup->request.ticket);
+            engine_abandon_now(bulk_engine(bulk), lookup->request.ticket);
         }
     } while (lookup);
 }
@@ -184,7 +185,7 @@ static bool has_listed_pull(const struct bulk *bulk)
  * be on the way, beside a portion that is being read, than would be unread otherwise. */
 static size_t unread_max(const struct bulk *bulk)
 {
-    int64_t lookup_ms = lookups_expected_ms(engine_of(bulk)->lookups, true);
+    int64_t lookup_ms = lookups_expected_ms(bulk_engine(bulk)->lookups, true);
     size_t on_the_way = (size_t)(lookup_ms * bulk->owner->options.per_1000_s / 1000000);
 
     return on_the_way + BULK_PULL_MAX > BULK_UNREAD_MAX ? on_the_way + BULK_PULL_MAX
@@ -220,7 +221,7 @@ static bool has_credit(const struct bulk *bulk)
 /* Returns whether as many entries of all bulks wait for the store as may. */
 static bool has_recalls(const struct bulk *bulk)
 {
-    return recalls_count_listed(engine_of(bulk)->recalls) >= BULK_RECALLS_MAX;
+    return recalls_count_listed(bulk_engine(bulk)->recalls) >= BULK_RECALLS_MAX;
 }
 
 static bool may_start(const struct bulk *bulk)
@@ -228,7 +229,7 @@ static bool may_start(const struct bulk *bulk)
     if (bulk->stopped_by || is_stalled(bulk) || has_recalls(bulk) ||
         bulk_n_unsent(bulk) >= bulk->owner->options.window)
         return false;
-    if (bulk->wait.condition && (bulk->wait.is_trying || now_ms(bulk) < bulk->wait.retry_ms))
+    if (bulk->wait.condition && (bulk->wait.is_trying || bulk_now_ms(bulk) < bulk->wait.retry_ms))
         return false;
     return has_credit(bulk) || bulk->n_may_pay == 0;
 }
@@ -249,7 +250,7 @@ static struct bulk_lookup *lookup_new(struct bulk *bulk, size_t index)
 
     lookup->bulk = bulk;
     lookup->index = (uint32_t)index;
-    lookup->started_ms = now_ms(bulk);
+    lookup->started_ms = bulk_now_ms(bulk);
     lookup->request = (struct lookup_request){
         .question = list->entries[index].question,
         .account = {bulk->account, list->quota, list->weight},
@@ -272,7 +273,7 @@ static void start(struct bulk *bulk, struct bulk_lookup *lookup)
     DL_APPEND(bulk->lookups, lookup);
     bulk->n_lookups++;
     bulk_watch(bulk);
-    engine_lookup_now(engine_of(bulk), &lookup->request);
+    engine_lookup_now(bulk_engine(bulk), &lookup->request);
 }
 
 static void start_first(struct bulk *bulk, size_t index)
