@@ -133,6 +133,7 @@ static void check_version(const struct json_rpc_message *message, const struct m
         return;
     FUZZ_WANT(names_one_version(message, headers->version));
     if (mcp_version_is_stateless(checked.version)) {
+        FUZZ_WANT(headers->version && headers->method);
         FUZZ_WANT(strcmp(headers->version, mcp_version_name(checked.version)) == 0);
         FUZZ_WANT(strcmp(headers->method, message->method) == 0);
         FUZZ_WANT(json_is_object(json_get(message->params, "_meta")));
