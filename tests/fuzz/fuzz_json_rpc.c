@@ -123,23 +123,23 @@ static bool names_one_version(const struct json_rpc_message *message, const char
 
 static void check_version(const struct json_rpc_message *message, const struct mcp_headers *headers)
 {
-    struct mcp_judgement judgement;
-    enum json_rpc_code code = mcp_judge(message, headers, &judgement);
+    struct mcp_version_result checked;
+    enum json_rpc_code code = mcp_check_version(message, headers, &checked);
 
-    FUZZ_WANT(judgement.requested || code == JSON_RPC_INVALID_PARAMS);
-    FUZZ_WANT((*judgement.why.text != '\0') == (code != JSON_RPC_OK));
-    FUZZ_WANT(judgement.version < MCP_VERSIONS);
+    FUZZ_WANT(checked.requested || code == JSON_RPC_INVALID_PARAMS);
+    FUZZ_WANT((*checked.why.text != '\0') == (code != JSON_RPC_OK));
+    FUZZ_WANT(checked.version < MCP_VERSIONS);
     if (code)
         return;
     FUZZ_WANT(names_one_version(message, headers->version));
-    if (mcp_version_is_stateless(judgement.version)) {
+    if (mcp_version_is_stateless(checked.version)) {
         FUZZ_WANT(headers->version && headers->method);
-        FUZZ_WANT(strcmp(headers->version, mcp_version_name(judgement.version)) == 0);
+        FUZZ_WANT(strcmp(headers->version, mcp_version_name(checked.version)) == 0);
         FUZZ_WANT(strcmp(headers->method, message->method) == 0);
         FUZZ_WANT(json_is_object(json_get(message->params, "_meta")));
     }
     if (message->id)
-        check_call(message->id, judgement.version, message->method);
+        check_call(message->id, checked.version, message->method);
 }
 
 /* ---- the arguments ---- */

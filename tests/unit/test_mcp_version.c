@@ -69,7 +69,7 @@ static const struct {
 };
 
 static struct json_rpc_message message;
-static struct mcp_judgement judgement;
+static struct mcp_version_result checked;
 
 static enum json_rpc_code judge(const char *method, const char *params,
                                 const struct mcp_headers *headers)
@@ -82,8 +82,8 @@ static enum json_rpc_code judge(const char *method, const char *params,
     enum json_rpc_code code =
         json_rpc_read((struct slice){buf_str(&text), text.len}, &message, &why);
     ck_assert_int_eq(code, JSON_RPC_OK);
-    code = mcp_judge(&message, headers, &judgement);
-    ck_assert_int_eq(*judgement.why.text != '\0', code != JSON_RPC_OK);
+    code = mcp_check_version(&message, headers, &checked);
+    ck_assert_int_eq(*checked.why.text != '\0', code != JSON_RPC_OK);
     return code;
 }
 
@@ -92,7 +92,7 @@ LOOP_TEST(request_is_judged_by_the_rules_of_its_version, judged)
     ck_assert_int_eq(judge(judged[_i].method, judged[_i].params, &judged[_i].headers),
                      judged[_i].code);
     if (!judged[_i].code)
-        ck_assert_int_eq(judgement.version, judged[_i].version);
+        ck_assert_int_eq(checked.version, judged[_i].version);
     json_rpc_message_done(&message);
 }
 

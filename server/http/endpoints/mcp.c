@@ -233,16 +233,16 @@ static void run_method(struct request *request, const char *name, struct mcp_req
 }
 
 static void reject_version(struct request *request, const struct mcp_caller *caller,
-                           enum json_rpc_code code, const struct mcp_judgement *judgement)
+                           enum json_rpc_code code, const struct mcp_version_result *checked)
 {
     struct buf autobuf data = BUF_INIT(RESULT_MAX);
 
     buf_add_str(&data, "{\"supported\":");
     mcp_write_versions(&data);
     buf_add_str(&data, ",\"requested\":");
-    json_add_text(&data, judgement->requested);
+    json_add_text(&data, checked->requested);
     buf_add_str(&data, "}");
-    mcp_reply_error(request, 400, caller, code, judgement->why.text,
+    mcp_reply_error(request, 400, caller, code, checked->why.text,
                     code == JSON_RPC_UNSUPPORTED_VERSION ? buf_str(&data) : NULL);
 }
 
@@ -254,14 +254,14 @@ static void serve(struct request *request, struct json_rpc_message *message)
                                         request_header(request, "Mcp-Name")};
     const struct json *meta = json_get(message->params, "_meta");
     struct mcp_request mcp = {.params = message->params};
-    struct mcp_judgement judgement;
-    enum json_rpc_code code = mcp_judge(message, &headers, &judgement);
+    struct mcp_version_result checked;
+    enum json_rpc_code code = mcp_check_version(message, &headers, &checked);
 
     mcp.caller.id = TAKE(message->id);
     mcp.caller.token = json_rpc_id_text(json_get(meta, "progressToken"));
-    mcp.caller.version = judgement.version;
+    mcp.caller.version = checked.version;
     if (code)
-        reject_version(request, &mcp.caller, code, &judgement);
+        reject_version(request, &mcp.caller, code, &checked);
     else
         run_method(request, message->method, &mcp);
     mcp_caller_done(&mcp.caller);

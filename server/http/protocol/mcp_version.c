@@ -113,15 +113,16 @@ static enum mcp_version negotiate(const struct json_rpc_message *message)
 
 /* MCP-Protocol-Version came with 2025-06-18, so a request without it is of the version before. A
  * proxy may decide by it, so it never differs from the version in the body. */
-enum json_rpc_code mcp_judge(const struct json_rpc_message *message,
-                             const struct mcp_headers *headers, struct mcp_judgement *ret)
+enum json_rpc_code mcp_check_version(const struct json_rpc_message *message,
+                                     const struct mcp_headers *headers,
+                                     struct mcp_version_result *ret)
 {
     const struct json *member = json_get(json_get(message->params, "_meta"), META_VERSION);
     const char *named = json_string(member), *header = headers->version;
 
-    *ret = (struct mcp_judgement){.requested = named    ? named
-                                               : header ? header
-                                                        : names[MCP_2025_03_26]};
+    *ret = (struct mcp_version_result){.requested = named    ? named
+                                                    : header ? header
+                                                             : names[MCP_2025_03_26]};
     if (member && !named) {
         errmsg_set(&ret->why, "'" META_VERSION "' in params._meta must be a string");
         return JSON_RPC_INVALID_PARAMS;

@@ -34,17 +34,19 @@ struct mcp_headers {
     const char *name;    /* Mcp-Name; plain, or =?base64?...?= */
 };
 
-/* What a judgement returns. */
-struct mcp_judgement {
+/* What mcp_check_version() returns. */
+struct mcp_version_result {
     enum mcp_version version; /* if the code is JSON_RPC_OK */
     const char *requested;    /* the version that the request names; borrowed */
     struct errmsg why;        /* if the code is an error */
 };
 
-/* Judges a request. `initialize` gets the version that it asks for, or the latest one that has it.
- * Returns JSON_RPC_OK; JSON_RPC_UNSUPPORTED_VERSION; JSON_RPC_HEADER_MISMATCH; or
- * JSON_RPC_INVALID_PARAMS, if _meta lacks the capabilities of the client or names no version. */
-enum json_rpc_code mcp_judge(const struct json_rpc_message *message,
-                             const struct mcp_headers *headers, struct mcp_judgement *ret);
+/* Finds the version of a request, and checks its rules. `initialize` gets the version that it asks
+ * for, or the latest one that has it. Returns JSON_RPC_OK; JSON_RPC_UNSUPPORTED_VERSION;
+ * JSON_RPC_HEADER_MISMATCH; or JSON_RPC_INVALID_PARAMS, if _meta lacks the capabilities of the
+ * client or names no version. */
+enum json_rpc_code mcp_check_version(const struct json_rpc_message *message,
+                                     const struct mcp_headers *headers,
+                                     struct mcp_version_result *ret);
 
 #endif
