@@ -71,7 +71,7 @@ static int column_of(const char *name)
     return len == 6 && strncasecmp(name + blanks, "domain", len) == 0 ? DOMAIN : IGNORED;
 }
 
-/* Reads the first row. Of columns with the same name, the first counts. */
+/* Reads the first row. Of two columns with the same name, either could be meant. */
 static enum err take_header(struct table *table, int *columns, size_t *ret_n, struct errmsg *why)
 {
     bool is_known[IGNORED + 1] = {false};
@@ -83,7 +83,11 @@ static enum err take_header(struct table *table, int *columns, size_t *ret_n, st
             return ERR_SYNTAX;
         }
         int column = column_of(buf_str(&table->cell));
-        columns[n++] = is_known[column] ? IGNORED : column;
+        if (column != IGNORED && is_known[column]) {
+            errmsg_set(why, "line 1: two columns of one name");
+            return ERR_SYNTAX;
+        }
+        columns[n++] = column;
         is_known[column] = true;
     } while (!table->is_row_over);
     if (!is_known[DOMAIN]) {
@@ -95,18 +99,24 @@ static enum err take_header(struct table *table, int *columns, size_t *ret_n, st
     return ERR_OK;
 }
 
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t")] == '\0';
+}
+
 /* Sets one cell of an entry; a blank one counts as not given. */
 static void set_cell(struct entry *entry, int column, const char *text)
 {
     if (column == DOMAIN) {
         mem_autofree(&entry->input);
         entry->input = xstrdup(text);
-    } else if (column < ENTRY_FIELDS && text[strspn(text, " \t")]) {
+    } else if (column < ENTRY_FIELDS && !is_blank(text)) {
         entry->fields[column] = xstrdup(text);
     }
 }
 
-/* A row of one empty cell is a blank line. */
+/* A row of one empty cell is a blank line. A cell without a name is a comma that lacks its quotes:
+ * the cells before it may be of the wrong column, and would be paid for. */
 static enum err take_row(struct domains *list, struct table *table, const int *columns, size_t n,
                          struct errmsg *why)
 {
@@ -122,8 +132,13 @@ static enum err take_row(struct domains *list, struct table *table, const int *c
             return ERR_OK;
         if (i == 0)
             entry = domains_add(list, (struct slice){"", 0});
-        if (i < n)
+        if (i < n) {
             set_cell(entry, columns[i], buf_str(&table->cell));
+        } else if (!is_blank(buf_str(&table->cell))) {
+            errmsg_set(why, "line %zu: more cells than line 1 has names; is a comma not in quotes?",
+                       line);
+            return ERR_SYNTAX;
+        }
     }
     return ERR_OK;
 }

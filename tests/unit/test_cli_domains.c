@@ -68,10 +68,10 @@ static const struct {
      "a.com|company_name=A|city=B|state=C|country=D|tracking_id=7;"},
     {"company_name, DOMAIN \n\"A, Inc. \"\"x\"\"\",a.com\n", "a.com|company_name=A, Inc. \"x\";"},
     {"domain,city\n\"a.com\",\"New\nYork\"\nb.com,\" \"\n", "a.com|city=New\nYork;b.com;"},
-    {"domain,domain\na.com,b.com\n", "a.com;"},
+    {"note,domain,note\nx,a.com,y\n", "a.com;"},
     {"domain rating,domain,country code\n45,a.com,49\n", "a.com;"},
     {"\tdomain \t, , state tax id,city\ta\na.com,x,y,z\n", "a.com;"},
-    {"domain,city\na.com\nb.com,X,more,cells\n,Y\n", "a.com;b.com|city=X;|city=Y;"},
+    {"domain,city\na.com\nb.com,X,, \n,Y\n", "a.com;b.com|city=X;|city=Y;"},
     {"\"domain\"\n\"\"\n\"a\"b\n", "ab;"},
 };
 
@@ -92,6 +92,9 @@ static const struct {
                        "between them"},
     {"domain;city\na.com;x\n", "line 1: no column 'domain'; the first row names the columns, with "
                                "commas between them"},
+    {"domain,city, Domain\na.com,x,b.com\n", "line 1: two columns of one name"},
+    {"domain,company_name,city\na.com,A, Inc.,B\n",
+     "line 2: more cells than line 1 has names; is a comma not in quotes?"},
     {"\"domain", "line 1: cannot read the names of the columns"},
     {"domain\na.com\n\"b.com\nc.com\n", "line 3: a quoted cell does not end, or is too long"},
     {"domain,x\n\"a\nb\",\"c\n", "line 2: a quoted cell does not end, or is too long"},
