@@ -89,7 +89,7 @@ def test_list_is_accessible_in_each_state(page, sim, daemon):
     page.evaluate("scrollTo(0, document.querySelector('#price').offsetTop - 24)")
     check_look(page, "list")
     page.click("#stop")
-    page.sees("Stopped: 5 of 7")
+    page.sees("Stopped: 4 of 7")
     check_look(page, "list-stopped")
     page.check("[value=none]")
     check_look(page, "list-none")
