@@ -17,7 +17,7 @@ export function entriesOf(text) {
 
 export const codeOf = (line) => line.problem?.code ?? "";
 
-// Returns what a line is: a result that is "found" or "none"; "unknown", which nobody has looked up yet; "invalid",
+// Returns what a line is: a result that is "found" or "none"; "unknown", which was not looked up; "invalid",
 // which never gets a result; "failed", by a lookup or by a quota.
 export function kindOf({ count, status, outcome, problem }) {
   if (!problem) return count ? "found" : "none";

@@ -68,8 +68,8 @@ export const speakCard = (card) =>
 // Moves the focus to the title in `target`, unless the user works elsewhere: in neither `target` nor `origins`.
 export function moveFocus(target, ...origins) {
   const active = document.activeElement;
-  if (active === document.body || !active.checkVisibility() || [target, ...origins].some((part) => part.contains(active)))
-    target.querySelector("[tabindex]").focus();
+  const isOurs = [target, ...origins].some((part) => part.contains(active));
+  if (isOurs || active === document.body || !active.checkVisibility()) target.querySelector("[tabindex]").focus();
 }
 
 // Not all pages over http have navigator.clipboard.

@@ -2,8 +2,8 @@
 // lookup.js - the tab "Look up": one question, its price, its progress and its result.
 //
 // Only the buttons of payButton() spend credits; the other requests have cached=1.
-import { $, button, copy, duration, el, facts, moveFocus, on, plural, problemCard, secondsSince, setText, speak, speakCard }
-  from "./dom.js";
+import { $, button, copy, duration, el, facts, moveFocus, on, plural, problemCard, secondsSince, setText, speak,
+  speakCard } from "./dom.js";
 import { RESPONSE_MS, STOPPED, getKey, paying, problemOf, readLines, sessionSignal } from "./requests.js";
 import { obstacle, refreshUsage } from "./usage.js";
 
@@ -33,7 +33,8 @@ export function showCurl() {
 // ---- cards ----
 
 const freeButton = (query, text = "Look up again, for free") => button(text, () => lookUp(query));
-const payButton = (query, text) => (obstacle() ? el("span.muted", obstacle()) : button(text, () => lookUp(query, true), "primary"));
+const payButton = (query, text) => (obstacle() ? el("span.muted", obstacle())
+  : button(text, () => lookUp(query, true), "primary"));
 
 // Returns the card of a lookup in flight, and the function that takes its progress.
 function progressCard(domain, stop) {
@@ -47,7 +48,8 @@ function progressCard(domain, stop) {
     if (!card.isConnected) clearInterval(timer);
     if (!whole) return;
     const seconds = secondsSince(beganAt);
-    text.textContent = `${PHASES[now]}, ${duration(seconds)} of about ${duration(whole)}${now ? "" : "; nothing is paid yet"}`;
+    const note = now ? "" : "; nothing is paid yet";
+    text.textContent = `${PHASES[now]}, ${duration(seconds)} of about ${duration(whole)}${note}`;
     bar.value = Math.min(0.98, seconds / whole);
     steps.forEach((step, i) => {
       step.className = i < now ? "done" : i === now ? "current" : "";

@@ -2,7 +2,7 @@
 // server.js - the tab "Server": the state of the server, refreshed while the tab is visible.
 import { $, el, format, plural, setText, speak } from "./dom.js";
 import { problemOf, readJson, readText } from "./requests.js";
-import { PAUSED, UPSTREAM, refreshUsage, usage } from "./usage.js";
+import { UPSTREAM, WAITS, refreshUsage, usage } from "./usage.js";
 
 const REFRESH_MS = 5000;
 
@@ -10,7 +10,7 @@ const REFRESH_MS = 5000;
 function reasons({ checks: { store = "usable", paused, upstream = "ok", budget = "ok" } }) {
   return [
     store !== "usable" && `The store is ${store}.`,
-    paused && PAUSED,
+    paused && WAITS.paused,
     upstream !== "ok" && (UPSTREAM[upstream] ?? `The upstream is ${upstream}.`),
     budget !== "ok" && "The server's credits are used up until 00:00 UTC.",
     budget === "ok" && usage?.remaining === 0 && "Your lookups are used up until 00:00 UTC.",
@@ -48,7 +48,8 @@ function tilesOf({ checks }, metrics) {
 
 const tile = ([name, value, note, isBad, share]) =>
   el(isBad ? "div.bad" : "div", el("dt", name), el("dd", value),
-    el("dd.muted.small", share === undefined ? "" : el("progress", { value: share, max: 1, "aria-label": name }), note));
+    el("dd.muted.small", share === undefined ? ""
+      : el("progress", { value: share, max: 1, "aria-label": name }), note));
 
 function showVerdict(style, title, text) {
   const verdict = $("verdict");

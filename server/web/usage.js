@@ -40,12 +40,10 @@ export const UPSTREAM = {
   throttled: "The upstream asks for fewer requests.",
 };
 
-export const PAUSED = "The operator has paused paid lookups.";
-
 // What a list waits for, by the word in GET /bulks/{id}.
 export const WAITS = {
+  ...UPSTREAM,
   overloaded: "The server is busy with other lookups.",
-  "circuit-open": UPSTREAM["circuit-open"],
-  paused: PAUSED,
+  paused: "The operator has paused paid lookups.",
   "storage-unavailable": "The store is unavailable.",
 };

@@ -64,9 +64,13 @@ const objects = {
     // Responds to a path, as a proxy does that blocks it.
     block: (path, response = { status: 404, body: "Not found" }) =>
       context.route(`**${path}`, (route) => route.fulfill(response)),
-    // Holds the responses to a path back until open().
-    hold: (path) => context.route(`**${path}`, (route) => new Promise((open) => held.push(open)).then(() => route.continue())),
-    open: (path) => { for (const open of held.splice(0)) open(); return context.unroute(`**${path}`); },
+    unblock: (path) => context.unroute(`**${path}`),
+    // Holds the requests to a path back until open(). The page may have ended them by then.
+    hold: (path) => context.route(`**${path}`, async (route) => {
+      await new Promise((open) => held.push(open));
+      await route.continue().catch(() => {});
+    }),
+    open: () => held.splice(0).forEach((open) => open()),
   },
   watch: { take: (name) => seen[name].splice(0), list: (name) => seen[name] },
 };

@@ -256,17 +256,3 @@ def test_next_key_sees_nothing_of_the_last_one(browse, testbed, sim, keys):
     page.show_tab("lookup")
     assert "milvali.com" not in page.text("#result") and page.input_value("#domain") == ""
     assert "milvali" not in page.evaluate("location.hash")
-
-
-def test_forget_stops_a_paid_list_at_the_second_press(browse, testbed, sim, keys):
-    key = keys.add("reports")
-    page = browse(client_keys.start(testbed, sim, keys), "#many")
-    sign_in(page, key, "reports")
-    sim.hold_submits()
-    check(page, *domains(3))
-    page.click("#start")
-    page.sees("0 of 3", "#running")
-    page.click("#forget")
-    assert page.text("#forget") == "forget, and stop what is paid" and page.is_visible("#stop")
-    page.click("#forget")
-    page.sees("This server needs a key")

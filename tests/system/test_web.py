@@ -125,6 +125,22 @@ def test_page_is_small():
     assert sum(sizes.values()) <= 56 * 1024, sizes
 
 
+def test_page_has_a_sentence_for_each_state_of_the_upstream():
+    api = yaml.load(contract.OPENAPI.read_text("utf-8"), yaml.CSafeLoader)
+    words = re.search(r"export const UPSTREAM = \{(.*?)\};", (WEB / "usage.js").read_text("utf-8"), re.S)[1]
+    known = set(re.findall(r'^ *"?([a-z-]+)"?: "', words, re.M))
+    enum = {word for schema in find_members(api, "upstream") for word in schema.get("enum", [])}
+    assert known == enum - {"ok"}
+
+
+def find_members(node, name):
+    """Yields the members of that name, at any depth."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key == name and isinstance(value, dict):
+            yield value
+        yield from find_members(value, name)
+
+
 def colours_of(name):
     """Returns the custom properties of a style sheet that are colours, for light and for dark."""
     return [set(re.findall(r"(--[a-z-]+): (#[0-9a-f]+);", part))
