@@ -113,9 +113,11 @@ async function showWait(run) {
 }
 
 function tick(run) {
-  if (run.isPaid) showTable(run.rows);
   showRun(run);
-  if (run.isPaid) showWait(run);
+  if (!run.isPaid) return;
+  showFigures(count(run.rows));
+  showTable(run.rows);
+  showWait(run);
 }
 
 // Sends the list; without a limit, it spends nothing. Returns null if it is complete, undefined if the user has

@@ -86,6 +86,7 @@ def test_table_fills_while_the_list_runs(many, sim):
     check(many, *domains(5), "empty.com", "errored.com", "slow.com")
     many.click("#start")
     many.sees("7 of 8, 1 failed", "#running")
+    eventually(lambda: figures(many) == {"known": 6, "not known": 1, "failed": 1})
     assert column(many, 4)[:5] == ["looked-up"] * 5
     assert column(many, 2)[5] == "none" and column(many, 3)[6].split() == ["502", "lookup-failed"]
     assert column(many, 5) == ["yes"] * 6 + ["maybe", "no"]
