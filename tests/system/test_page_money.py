@@ -164,13 +164,13 @@ def test_stopped_lookup_is_not_offered_as_a_new_one(page, sim):
     sim.rule("milvali.com", time_ms=HOUR_MS)
     ask(page, "milvali.com")
     page.click(PAID)
-    see_result(page, "processing")
+    see_result(page, "processing, ")
     page.click("text=Stop waiting")
     page.click("text=Look up again, for free")
     see_result(page, "milvali.com has no result yet", "may still be in progress")
     assert "Nothing was spent" not in page.text("#result")
     page.click("text=Wait for it: free if it is, otherwise 1 credit")
-    see_result(page, "processing")
+    see_result(page, "processing, ")
     sim.rule("milvali.com", time_ms=0)
     see_result(page, "info@milvali.com", "joined, free")
     assert len(sim.ledger()) == 1
@@ -180,14 +180,14 @@ def test_paid_lookup_continues_beside_the_next_one(page, sim):
     sim.rule("a.com", time_ms=HOUR_MS)
     ask(page, "a.com")
     page.click(PAID)
-    see_result(page, "processing")
+    see_result(page, "processing, ")
     ask(page, "b.com")
     see_result(page, "b.com is not known yet")
-    page.sees("processing", "#earlier")
+    page.sees("processing, ", "#earlier")
     page.evaluate("void setTimeout(() => location.reload())")
     assert eventually(lambda: page.call("watch", "take", "dialogs")) == ["beforeunload"]
     ask(page, "a.com")
-    see_result(page, "processing")  # the same request
+    see_result(page, "processing, ")  # the same request
     ask(page, "b.com")
     see_result(page, "b.com is not known yet")
     sim.rule("a.com", time_ms=0)
@@ -207,7 +207,7 @@ def test_broken_lookup_says_what_becomes_of_its_credit(page, sim, daemon):
     sim.rule("milvali.com", time_ms=HOUR_MS)
     ask(page, "milvali.com")
     page.click(PAID)
-    see_result(page, "processing")
+    see_result(page, "processing, ")
     daemon.kill()
     see_result(page, "The connection broke", "What has been submitted continues")
 

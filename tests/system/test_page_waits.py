@@ -137,7 +137,7 @@ def test_result_takes_no_focus_from_the_next_question(page, sim):
     sim.hold_submits()
     ask(page, "milvali.com")
     page.click(PAID)
-    see_result(page, "submitting")
+    see_result(page, "submitting, ")
     page.fill("#domain", "blue-")
     page.click("#domain")
     sim.release_submits()
@@ -150,7 +150,7 @@ def test_result_takes_no_focus_from_another_tab(page, sim):
     sim.hold_submits()
     ask(page, "milvali.com")
     page.click(PAID)
-    see_result(page, "submitting")
+    see_result(page, "submitting, ")
     page.show_tab("many")
     page.click("#list")
     sim.release_submits()
@@ -162,7 +162,7 @@ def test_progress_is_announced_now_and_then_only(timed, sim):
     sim.behave(task_time_ms=HOUR_MS)
     ask(timed, "milvali.com")
     timed.click(PAID)
-    see_result(timed, "processing")
+    see_result(timed, "processing, ")
     timed.evaluate("""(() => {
         window.announced = [];
         new MutationObserver(() => announced.push(document.querySelector('#status').textContent))
