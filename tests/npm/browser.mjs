@@ -26,36 +26,65 @@ await context.addInitScript(() => {
   document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
     console.error(`violation of ${violatedDirective}: ${blockedURI}`));
 });
+// A press of a button that names credits, by mouse or keyboard, is a message in the console.
+const PRESS = "pressed a paid button";
+await context.addInitScript((press) => {
+  document.addEventListener("click", ({ isTrusted, target }) => {
+    if (isTrusted && /\bcredits?\b/.test(target.closest("button")?.textContent)) console.debug(press);
+  }, true);
+}, PRESS);
 await context.addInitScript(axe);
 
-const seen = { faults: [], requests: [], dialogs: [], downloads: [] };
+const seen = { faults: [], requests: [], dialogs: [], downloads: [], paid: [], presses: [] };
 const page = await context.newPage();
 page.on("console", (message) => {
+  if (message.text() === PRESS) seen.presses.push(page.url());
   if (["error", "warning"].includes(message.type()) && !isStatus(message.text())) seen.faults.push(message.text());
 });
 page.on("pageerror", (error) => seen.faults.push(String(error)));
-page.on("request", (request) => seen.requests.push(`${request.method()} ${request.url()}`));
+page.on("request", (request) => {
+  const line = `${request.method()} ${request.url()}`;
+  seen.requests.push(line);
+  if (new URL(request.url()).pathname === "/emails" && !/[?&]cached=1(&|$)/.test(line)) seen.paid.push(line);
+});
 page.on("dialog", (dialog) => {
   seen.dialogs.push(dialog.type());
   return dialog.dismiss();
 });
 page.on("download", async (download) => seen.downloads.push(readFileSync(await download.path(), "utf8")));
 
+const held = []; // functions that send a request on
 const objects = {
   page,
   context,
   keyboard: page.keyboard,
   clock: page.clock,
   files: { choose: (selector, name, text) => page.setInputFiles(selector, { name, mimeType: "", buffer: Buffer.from(text) }) },
-  proxy: { block: (path) => context.route(`**${path}`, (route) => route.fulfill({ status: 404, body: "Not found" })) },
+  proxy: {
+    // Responds to a path, as a proxy does that blocks it.
+    block: (path, response = { status: 404, body: "Not found" }) =>
+      context.route(`**${path}`, (route) => route.fulfill(response)),
+    unblock: (path) => context.unroute(`**${path}`),
+    // Holds the requests to a path back until open(). The page may have ended them by then.
+    hold: (path) => context.route(`**${path}`, async (route) => {
+      await new Promise((open) => held.push(open));
+      await route.continue().catch(() => {});
+    }),
+    open: () => held.splice(0).forEach((open) => open()),
+  },
   watch: { take: (name) => seen[name].splice(0), list: (name) => seen[name] },
 };
+
+// Some methods have no limit of their own: a page that hangs would hang the test.
+const late = () => new Promise((_, reject) => {
+  setTimeout(() => reject(new Error("the page does not respond")), Number(timeoutMs)).unref();
+});
 
 for await (const line of createInterface({ input: process.stdin })) {
   const { object, method, args } = JSON.parse(line);
   let reply;
   try {
-    const result = await objects[object][method](...args);
+    const result = await Promise.race([objects[object][method](...args), late()]);
     reply = { result: isData(result) ? result ?? null : null };
   } catch (error) {
     reply = { error: String(error) };

@@ -92,10 +92,13 @@ class Page:
     # ---- what the page did ----
 
     def faults(self):
-        """Returns errors of the console, violations of the policy, and requests to other origins."""
+        """Returns errors of the console, violations of the policy, requests to other origins, and requests that may
+        spend without a press of a button that names credits."""
+        paid, presses = (self.call("watch", "list", name) for name in ("paid", "presses"))
+        unpressed = [f"{len(presses)} presses of a paid button, but {paid}"] if len(paid) > len(presses) else []
         others = [request for request in self.call("watch", "list", "requests")
                   if not request.split(" ")[1].startswith((self.url, "blob:" + self.url))]
-        return self.call("watch", "list", "faults") + others
+        return self.call("watch", "list", "faults") + others + unpressed
 
     def new_requests(self):
         """Returns the requests since the last call, as `GET /usage`."""

@@ -143,7 +143,7 @@ def test_usage_returns_the_numbers_of_the_client(testbed, sim, keys):
     document = usage.json()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00Z", document.pop("resets_at"))
     assert document == {"client": "small", "lookups": 1, "credits": 1, "quota": 5,
-                        "remaining": 1, "requests_per_second": 1000}
+                        "remaining": 1, "requests_per_second": 1000, "cached_only": False}
     assert re.fullmatch(r'"day";r=4;t=\d+', usage.header("RateLimit"))
     document = daemon.get("/usage", keys.bearer("other")).json()
     assert (document["client"], document["quota"], document["remaining"]) == ("other", None, 1)

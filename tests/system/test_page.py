@@ -33,7 +33,7 @@ def see_result(page, *texts):
 def test_lookup_names_its_price_before_it_spends(page, sim):
     ask(page, "milvali.com")
     see_result(page, "milvali.com is not known yet", "Nothing was spent", "request ")
-    assert page.text("#result button") == "Start paid lookup: 1 credit, less than a minute"
+    assert page.text("#result button") == "Start paid lookup: 1 credit"
     assert sim.ledger() == []
     page.click(PAID)
     see_result(page, "info@milvali.com", "support@milvali.com", "VALID", "looked-up, 1 credit", "fetched ", "fresh for ")
@@ -65,10 +65,10 @@ def test_lookup_shows_each_phase(page, sim):
     sim.hold_submits()
     ask(page, "milvali.com")
     page.click(PAID)
-    see_result(page, "submitting", "s of about")
+    see_result(page, "submitting, ", "s of about")
     sim.behave(task_time_ms=1000 * 3600)
     sim.release_submits()
-    see_result(page, "processing")
+    see_result(page, "processing, ")
     assert page.texts(".steps .done") == ["queued", "submitting"]
     assert page.texts(".steps .current") == ["processing"]
     sim.behave(task_time_ms=0)
@@ -79,7 +79,7 @@ def test_stop_waiting_does_not_lose_the_result(page, sim):
     sim.hold_submits()
     ask(page, "milvali.com")
     page.click(PAID)
-    see_result(page, "submitting")
+    see_result(page, "submitting, ")
     page.click("text=Stop waiting")
     see_result(page, "Stopped waiting for milvali.com", "its result will be free")
     assert page.focus() == "Stopped waiting for milvali.com"
@@ -123,7 +123,9 @@ def test_problem_has_title_detail_request_and_link(page):
     ask(page, "milvali")
     see_result(page, "Invalid domain", "did you mean milvali.com?", "request ")
     assert page.get_attribute("#result a", "href") == "problems/invalid-domain"
-    assert not page.is_visible("#result button")
+    page.click("text=Look up milvali.com")
+    see_result(page, "milvali.com is not known yet")
+    assert page.input_value("#domain") == "milvali.com"
 
 
 def test_failed_lookup_offers_a_free_and_a_paid_repetition(page):
@@ -137,9 +139,9 @@ def test_server_killed_during_a_lookup_is_reported(page, sim, daemon):
     sim.hold_submits()
     ask(page, "milvali.com")
     page.click(PAID)
-    see_result(page, "submitting")
+    see_result(page, "submitting, ")
     daemon.kill()
-    see_result(page, "No connection to emailsd")
+    see_result(page, "The connection broke")
     page.click("text=Look up again, for free")
     see_result(page, "No connection to emailsd")
 
@@ -273,10 +275,11 @@ def test_lookup_works_by_keyboard_only(page, sim):
     page.press("Enter")
     see_result(page, "milvali.com is not known yet")
     assert page.focus() == "milvali.com is not known yet"
+    page.new_requests()
     page.press("Enter", "Space")  # a second time does not spend anything
-    assert sim.ledger() == []
     page.press("Tab")
     assert page.focus().startswith("Start paid lookup")
+    assert page.new_requests() == []
     page.press("Enter")
     see_result(page, "info@milvali.com")
     assert page.focus() == "milvali.com"

@@ -12,7 +12,8 @@ from programs import PATIENCE_S, ROOT
 
 WEB = ROOT / "server" / "web"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
-OF_THE_PAGE = ["page.js", "page.css", "icon.svg"]
+MODULES = sorted(path.name for path in WEB.glob("*.js"))
+OF_THE_PAGE = [*MODULES, "page.css", "icon.svg"]
 FILES = {**PAGES, **{f"/ui/{name}": name for name in [*OF_THE_PAGE, "docs.css"]}}
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8",
          ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -157,7 +158,23 @@ def test_web_files_have_their_own_rows_in_the_metrics(testbed, sim):
 def test_page_is_small():
     """It is embedded in the binary, and loaded over any connection."""
     sizes = {name: (WEB / name).stat().st_size for name in ["index.html", *OF_THE_PAGE]}
-    assert sum(sizes.values()) <= 40 * 1024, sizes
+    assert sum(sizes.values()) <= 56 * 1024, sizes
+
+
+def test_page_has_a_sentence_for_each_state_of_the_upstream():
+    api = yaml.load(contract.OPENAPI.read_text("utf-8"), yaml.CSafeLoader)
+    words = re.search(r"export const UPSTREAM = \{(.*?)\};", (WEB / "usage.js").read_text("utf-8"), re.S)[1]
+    known = set(re.findall(r'^ *"?([a-z-]+)"?: "', words, re.M))
+    enum = {word for schema in find_members(api, "upstream") for word in schema.get("enum", [])}
+    assert known == enum - {"ok"}
+
+
+def find_members(node, name):
+    """Yields the members of that name, at any depth."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key == name and isinstance(value, dict):
+            yield value
+        yield from find_members(value, name)
 
 
 def colours_of(name):

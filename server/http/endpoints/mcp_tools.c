@@ -88,8 +88,9 @@ static const char usage[] =
     "\"outputSchema\":{\"type\":\"object\",\"properties\":{\"client\":" STRING
     ",\"lookups\":" INTEGER ",\"credits\":" INTEGER ",\"quota\":" NULLABLE
     ",\"remaining\":" NULLABLE ",\"resets_at\":" STRING ",\"requests_per_second\":" NULLABLE
+    ",\"cached_only\":{\"type\":\"boolean\"}"
     "},\"required\":[\"client\",\"lookups\",\"credits\",\"quota\",\"remaining\",\"resets_at\","
-    "\"requests_per_second\"]},\"annotations\":{\"readOnlyHint\":true}}";
+    "\"requests_per_second\",\"cached_only\"]},\"annotations\":{\"readOnlyHint\":true}}";
 
 void mcp_tools_write(size_t max_domains, struct buf *out)
 {

@@ -35,7 +35,7 @@ void usage_write(const struct usage_call *usage, struct buf *out)
     add_number(out, "remaining", account->is_limited, account->remaining);
     buf_addf(out, ",\"resets_at\":\"%s\"", resets_at);
     add_number(out, "requests_per_second", usage->rate > 0, usage->rate);
-    buf_add_str(out, "}\n");
+    buf_addf(out, ",\"cached_only\":%s}\n", usage->cached_only ? "true" : "false");
 }
 
 static void reply_usage(struct request *request, struct engine_call *call)
@@ -58,6 +58,7 @@ void usage_call_init(struct usage_call *usage, struct request *request)
     const struct client *client = request_client(request);
 
     usage->rate = client->rate;
+    usage->cached_only = client->cached_only;
     usage->account.call.run = engine_read_account;
     usage->account.quota = client->quota;
     snprintf(usage->account.name, sizeof usage->account.name, "%s", request_account(request));

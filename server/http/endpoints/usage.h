@@ -7,6 +7,7 @@
 #include "http/core/request.h"
 #include "lookup/engine.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define USAGE_MAX 1024 /* bytes of the document */
@@ -15,6 +16,7 @@
 struct usage_call {
     struct account_call account; /* first: it is freed by engine_call.c */
     int64_t rate;                /* requests per second; 0 = no limit */
+    bool cached_only;            /* the client never pays */
 };
 
 /* Fills the zeroed call for the client of the request. Worker thread. */

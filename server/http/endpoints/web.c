@@ -18,7 +18,15 @@
 
 EMBED(web_index, "server/web/index.html");
 EMBED(web_docs, "server/web/docs.html");
+EMBED(web_counts_js, "server/web/counts.js");
+EMBED(web_dom_js, "server/web/dom.js");
+EMBED(web_list_js, "server/web/list.js");
+EMBED(web_lookup_js, "server/web/lookup.js");
 EMBED(web_page_js, "server/web/page.js");
+EMBED(web_requests_js, "server/web/requests.js");
+EMBED(web_server_js, "server/web/server.js");
+EMBED(web_table_js, "server/web/table.js");
+EMBED(web_usage_js, "server/web/usage.js");
 EMBED(web_page_css, "server/web/page.css");
 EMBED(web_docs_css, "server/web/docs.css");
 EMBED(web_icon, "server/web/icon.svg");
@@ -31,7 +39,8 @@ EMBED(web_icon, "server/web/icon.svg");
 /* RFC 8631 */
 #define DISCOVERY "</openapi.yaml>; rel=\"service-desc\", </docs>; rel=\"service-doc\""
 
-#define HTML "text/html; charset=utf-8"
+#define HTML   "text/html; charset=utf-8"
+#define SCRIPT "text/javascript; charset=utf-8"
 
 static const struct file {
     const char *path, *type;
@@ -40,7 +49,15 @@ static const struct file {
 } files[] = {
     {"/", HTML, web_index_text, web_index_end, true},
     {"/docs", HTML, web_docs_text, web_docs_end, true},
-    {"/ui/page.js", "text/javascript; charset=utf-8", web_page_js_text, web_page_js_end, false},
+    {"/ui/counts.js", SCRIPT, web_counts_js_text, web_counts_js_end, false},
+    {"/ui/dom.js", SCRIPT, web_dom_js_text, web_dom_js_end, false},
+    {"/ui/list.js", SCRIPT, web_list_js_text, web_list_js_end, false},
+    {"/ui/lookup.js", SCRIPT, web_lookup_js_text, web_lookup_js_end, false},
+    {"/ui/page.js", SCRIPT, web_page_js_text, web_page_js_end, false},
+    {"/ui/requests.js", SCRIPT, web_requests_js_text, web_requests_js_end, false},
+    {"/ui/server.js", SCRIPT, web_server_js_text, web_server_js_end, false},
+    {"/ui/table.js", SCRIPT, web_table_js_text, web_table_js_end, false},
+    {"/ui/usage.js", SCRIPT, web_usage_js_text, web_usage_js_end, false},
     {"/ui/page.css", "text/css; charset=utf-8", web_page_css_text, web_page_css_end, false},
     {"/ui/docs.css", "text/css; charset=utf-8", web_docs_css_text, web_docs_css_end, false},
     {"/ui/icon.svg", "image/svg+xml", web_icon_text, web_icon_end, false},
