@@ -28,7 +28,7 @@ mount --bind "$root" "$root"
 
 finish() {
     trap - EXIT INT TERM
-    for mount in var/cache/apt/archives proc dev/shm dev .; do
+    for mount in var/cache/apt/archives proc dev/shm dev/pts dev .; do
         if mountpoint -q "$root/$mount"; then umount -l "$root/$mount" || true; fi
     done
     rm -rf --one-file-system "$root"
@@ -62,5 +62,6 @@ if [ -n "${FRESH_DIR:-}" ]; then make_or_reuse_bare; else make_bare; fi
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
+mount --bind /dev/pts "$root/dev/pts" # some tests need a terminal
 mount -t tmpfs tmpfs "$root/dev/shm"
 git clone -q . "$root/root/emailsd"

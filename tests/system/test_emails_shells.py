@@ -59,5 +59,6 @@ def test_fish_completes_options_by_the_manual_page(tmp_path):
     done = subprocess.run(["fish", "-c", "fish_update_completions >/dev/null; complete -C 'emails --dr'; "
                                          "complete -C 'emails --max'"],
                           env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-    options = [line.split("\t")[0] for line in done.stdout.splitlines()]
-    assert options == ["--dry-run", "--max-age", "--max-credits"], done
+    options = {line.split("\t")[0] for line in done.stdout.splitlines()}
+    assert options >= {"--dry-run", "--max-age", "--max-credits"}, done  # fish 4 adds what is similar
+    assert "--json" not in options

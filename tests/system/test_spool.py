@@ -5,7 +5,7 @@ import pathlib
 import signal
 
 import pytest
-from postgres import Postgres
+from postgres import Postgres, processes_in
 from programs import KEY, KEY_VARIABLE
 from spool import Spool
 from waiting import eventually
@@ -34,16 +34,17 @@ def crash(server):
 def freeze(server):
     """Its sessions do not reply, and do not close either. It can only be killed then."""
     pid = server.process.pid
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-    for one in (pid, *map(int, children)):
-        os.kill(one, signal.SIGSTOP)
-    server.frozen = [int(child) for child in children]
+    os.kill(pid, signal.SIGSTOP)  # it starts no more children
+    server.frozen = [int(one) for one in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
+    for child in server.frozen:
+        os.kill(child, signal.SIGSTOP)
 
 
 def restart(server):
     for one in getattr(server, "frozen", []):
         os.kill(one, signal.SIGKILL)
     server.stop(signal.SIGKILL)
+    eventually(lambda: not processes_in(server.folder))  # until then they hold its shared memory
     server.start()
 
 
