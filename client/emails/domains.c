@@ -98,7 +98,7 @@ static const char *without_mark(const char *text)
     return strncmp(text, mark, strlen(mark)) == 0 ? text + strlen(mark) : text;
 }
 
-/* Returns the number of the first line that is not UTF-8, from 1; 0 = there is none. */
+/* Returns the number of the first line that is not UTF-8, from 1; 0 if every line is UTF-8. */
 static size_t foreign_line(const char *text)
 {
     for (size_t number = 1; *text; number++) {

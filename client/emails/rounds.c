@@ -135,7 +135,7 @@ static void take_result(void *arg, size_t index, const struct line *line)
     snprintf(rounds->code, sizeof rounds->code, "%s", line->code);
 }
 
-/* Results that asked for another try are final if there is none. */
+/* Results that asked for another try are final if no further try follows. */
 static void finish_held(struct rounds *rounds)
 {
     const struct domains *list = &rounds->session->list;

@@ -32,7 +32,7 @@ struct events {
     struct request *request; /* parked, without a stream; else NULL */
     struct stream *stream;   /* that has begun and is not closed; else NULL */
     bool has_ended;          /* the last line of the stream is written */
-    bool is_counted;         /* the outcome, in the metrics; true if there is none to count */
+    bool is_counted;         /* the outcome, in the metrics; true without an outcome to count */
     enum format format;
     int64_t until_ms; /* of the wait */
     struct watch_lookup_call watch;

@@ -160,6 +160,18 @@ static void write_progress(struct mcp_call *call, const struct bulk_progress *pr
 
 static engine_call_done_fn pull_returned;
 
+/* The call has one engine call in flight at a time. */
+static void send_to_engine(struct mcp_call *call, struct engine_call *engine_call,
+                           engine_call_fn *run, engine_call_done_fn *done)
+{
+    engine_call->run = run;
+    engine_call->reply_to = call->inbox;
+    engine_call->done = done;
+    engine_call->arg = call;
+    call->is_calling = true;
+    engine_post(call->engine, engine_call);
+}
+
 static void post_pull(struct mcp_call *call)
 {
     struct bulk_pull_call *pull = &call->pull;
@@ -174,12 +186,7 @@ static void post_pull(struct mcp_call *call)
     pull->until_ms = is_last ? call->until_ms : report_ms;
     pull->closes_open = is_last;
     pull->wants_progress = call->stream != NULL;
-    pull->call.run = bulk_pull;
-    pull->call.reply_to = call->inbox;
-    pull->call.done = pull_returned;
-    pull->call.arg = call;
-    call->is_calling = true;
-    engine_post(call->engine, &pull->call);
+    send_to_engine(call, &pull->call, bulk_pull, pull_returned);
 }
 
 /* Continues a call whose client waits. */
@@ -270,12 +277,7 @@ static void post_open(struct mcp_call *call, struct bulk_list *list)
 
     open->list = list;
     memcpy(open->account, list->account, sizeof open->account);
-    open->call.run = bulk_open;
-    open->call.reply_to = call->inbox;
-    open->call.done = open_returned;
-    open->call.arg = call;
-    call->is_calling = true;
-    engine_post(call->engine, &open->call);
+    send_to_engine(call, &open->call, bulk_open, open_returned);
 }
 
 /* ---- the request ---- */

@@ -71,8 +71,8 @@ static bool has_success(const struct mcp_result *result)
     return false;
 }
 
-/* Removes the line ends between the entries, so that an event has one line: there is none in a
- * string. */
+/* Removes the line ends, so that an event has one line. They stand between the entries only: in a
+ * string, JSON escapes them. */
 static void join_lines(struct buf *json)
 {
     size_t n = 0;

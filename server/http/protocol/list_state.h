@@ -32,7 +32,7 @@ struct list_parser {
     enum list_array array;
     /* CSV: */
     size_t n_columns;            /* 0 = the first row has not been read */
-    size_t columns[LIST_FIELDS]; /* number of the column, from 1; 0 = there is none */
+    size_t columns[LIST_FIELDS]; /* number of the column, from 1; 0 = no such column */
     char *cells;                 /* the cells of a row without doubled quotes; LIST_PORTION bytes */
 };
 
